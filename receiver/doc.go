@@ -1,0 +1,12 @@
+// Package receiver is the agent on board: it reads a Beidou module, keeps every fix on disk, and sends it to the centre
+// whenever there is a network.
+//
+// A Source is where the module's bytes come from: a serial port, a network socket, a recording. ParseSource makes one from
+// the words of the command line; "auto" finds the port and the baud rate by listening for sentences with a right checksum.
+// Sources get lost, since plugs are pulled and masts go down; the reader opens them again, with a short back-off, until the
+// bytes are back.
+//
+// Agent.Run joins the parts: source → positioning.Decoder → track.Quantize → spool → uplink. Each fix gets its number when it is
+// in the spool, and leaves the spool only when the centre has said that it holds it durably. What is discarded on the way,
+// and why, is counted in Counters; StatusHandler shows all of it to whoever stands beside the box.
+package receiver
