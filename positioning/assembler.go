@@ -1,0 +1,372 @@
+package positioning
+
+import (
+	"time"
+
+	"dipper/positioning/nmea"
+)
+
+const (
+	// sameInstant is how far two times of one epoch may lie apart. Source: gpsd driver_nmea0183.c takes 0.01 s.
+	sameInstant nmea.TimeOfDay = 10
+	// enderConfirm is how many epochs in a row must end with the same sentence before it closes the next ones at once.
+	enderConfirm = 3
+	// maxEnderConfirm bounds its doubling after each disappointment.
+	maxEnderConfirm = 1 << 10
+	// minSilence and silenceShare say how long a line must be silent before an epoch is taken for finished: the longer of
+	// 100 ms and a fifth of the interval between epochs. 100 ms covers USB adapters, which deliver every 16 ms.
+	minSilence   = 100 * time.Millisecond
+	silenceShare = 5
+	// maxSilence bounds the patience that grows when a receiver pauses within an epoch.
+	maxSilence = 800 * time.Millisecond
+	// carryGSA is how long a GSA's mode holds for epochs without one, for receivers that send it every few seconds.
+	carryGSA = 10 * 1000
+	// maxUndated is how many fixes wait for the first date. Receivers that send RMC or ZDA rarely do so every ten epochs.
+	maxUndated = 64
+	halfDay    = nmea.Day / 2
+)
+
+// EpochStats counts what became of the instants.
+type EpochStats struct {
+	Closed     uint64 // instants that had a sentence with a position field
+	NoFix      uint64 // of these, without a fix: status V, quality 0, mode N, GSA 1, or an empty position
+	NoDate     uint64 // of these, with a fix but without any date: a Fix needs a time, so these are lost
+	NoTime     uint64 // sentences without a time, from cold receivers
+	Late       uint64 // sentences of an instant that had been given out already
+	ByEnder    uint64 // instants closed by the sentence that ends a cycle
+	BySilence  uint64
+	ByNextTime uint64
+}
+
+// assembler makes fixes of sentences: one for each instant that has one. It holds the open instant's sentences until the
+// instant is over, because the date and the satellites may come last.
+//
+// No sentence is last in every receiver, and GSA and VTG carry no time. Which sentence ends a cycle is learned; whether the
+// untimed ones stand before or after their instant's timed ones shows when the line pauses, or, in a file, by whether the
+// file began with a full set of them.
+type assembler struct {
+	epoch   epoch
+	open    bool
+	pending loose // GSA and VTG since the last epoch closed
+	led     int   // GSAs that came before the open epoch's first timed sentence
+	leads   bool  // untimed sentences stand before their epoch's timed ones
+	ordered bool  // leads has been decided
+
+	ender   mark
+	streak  int // epochs in a row that ended with ender
+	confirm int // streak needed
+
+	closedKey nmea.TimeOfDay // of the last epoch closed
+	closedFix bool           // it gave a fix
+	closedBy  cause
+
+	lastByte time.Time
+	interval nmea.TimeOfDay // between the last two epochs
+	patience time.Duration  // at least this much silence
+
+	date    nmea.Date // of the last dated fix
+	dateKey nmea.TimeOfDay
+	undated []held
+
+	gsaMode Mode
+	gsaKey  nmea.TimeOfDay
+
+	done    []Fix // finished; the Decoder empties it
+	sources []ErrSource
+	stats   EpochStats
+}
+
+// held is a fix that waits for a date.
+type held struct {
+	fix Fix // on 1970-01-01
+	key nmea.TimeOfDay
+	src ErrSource
+}
+
+type cause uint8
+
+const (
+	byNextTime cause = iota
+	byEnder
+	bySilence
+	byEnd
+)
+
+func (a *assembler) init() {
+	a.pending = newLoose()
+	a.confirm = enderConfirm
+	a.closedKey = nmea.NoTime
+	a.gsaKey = nmea.NoTime
+	a.patience = minSilence
+}
+
+// add takes one sentence.
+func (a *assembler) add(s nmea.Sentence) {
+	switch m := s.(type) {
+	case *nmea.RMC:
+		if a.enter(m.Time, kindRMC) {
+			a.epoch.addRMC(m)
+		}
+	case *nmea.GGA:
+		if a.enter(m.Time, kindGGA) {
+			a.epoch.addGGA(m)
+		}
+	case *nmea.GNS:
+		if a.enter(m.Time, kindGNS) {
+			a.epoch.addGNS(m)
+		}
+	case *nmea.GLL:
+		if a.enter(m.Time, kindGLL) {
+			a.epoch.addGLL(m)
+		}
+	case *nmea.ZDA:
+		if a.enter(m.Time, kindZDA) {
+			a.epoch.addZDA(m)
+		}
+	case *nmea.GST:
+		if a.enter(m.Time, kindGST) {
+			a.epoch.addGST(m)
+		}
+	case *nmea.GSA:
+		a.untimed(kindGSA).addGSA(m)
+	case *nmea.VTG:
+		a.untimed(kindVTG).addVTG(m)
+	default:
+		return
+	}
+	if a.open && a.streak >= a.confirm && a.epoch.last == a.ender {
+		a.close(byEnder)
+	}
+}
+
+// enter opens the epoch of a timed sentence, closing another one, and reports whether the sentence belongs in it.
+func (a *assembler) enter(t nmea.TimeOfDay, k kind) bool {
+	if t == nmea.NoTime {
+		a.stats.NoTime++
+		if !a.open {
+			a.pending = newLoose()
+		}
+		return false
+	}
+	if a.open && !near(t, a.epoch.key) {
+		a.close(byNextTime)
+	}
+	if !a.open {
+		if near(t, a.closedKey) && a.closedFix {
+			a.late()
+			return false
+		}
+		a.begin(t)
+	}
+	a.epoch.loose.merge(a.epoch.tail)
+	a.epoch.tail = newLoose()
+	a.note(k)
+	a.epoch.timed = a.epoch.last
+	return true
+}
+
+func (a *assembler) begin(t nmea.TimeOfDay) {
+	if a.pending.n > 0 && !a.leads && a.closedBy == byEnder {
+		a.distrust() // something came after the end
+	}
+	if a.closedKey != nmea.NoTime {
+		if step := (t - a.closedKey + nmea.Day) % nmea.Day; step > 0 {
+			a.interval = step
+		}
+	}
+	a.epoch = newEpoch(t, a.pending)
+	a.led = a.pending.gsas
+	a.pending = newLoose()
+	a.open = true
+}
+
+// late counts a sentence of an epoch that is closed: it was closed too early.
+func (a *assembler) late() {
+	a.stats.Late++
+	if a.closedBy == byEnder {
+		a.distrust()
+	}
+	if a.closedBy == bySilence {
+		a.patience = min(2*a.patience, maxSilence)
+	}
+}
+
+// distrust forgets the ender and asks for more confirmation next time.
+func (a *assembler) distrust() {
+	a.streak, a.ender = 0, mark{}
+	a.confirm = min(2*a.confirm, maxEnderConfirm)
+}
+
+// untimed is where a sentence without a time belongs.
+func (a *assembler) untimed(k kind) *loose {
+	if !a.open {
+		return &a.pending
+	}
+	a.note(k)
+	return &a.epoch.tail
+}
+
+func (a *assembler) note(k kind) {
+	a.epoch.counts[k]++
+	a.epoch.last = mark{k, a.epoch.counts[k]}
+}
+
+func near(a, b nmea.TimeOfDay) bool {
+	d := a - b
+	return d <= sameInstant && d >= -sameInstant
+}
+
+// heard notes that bytes came, and closes an epoch that the silence before them ended.
+func (a *assembler) heard(now time.Time) {
+	a.silence(now)
+	a.lastByte = now
+}
+
+// silence closes the open epoch if the line has been silent for long enough.
+func (a *assembler) silence(now time.Time) {
+	if !a.open || now.IsZero() || a.lastByte.IsZero() || !a.epoch.positional() {
+		return
+	}
+	wait := max(a.patience, time.Duration(min(a.interval, 1000))*time.Millisecond/silenceShare)
+	if now.Sub(a.lastByte) > wait {
+		a.close(bySilence)
+	}
+}
+
+func (a *assembler) flush() {
+	if a.open {
+		a.close(byEnd)
+	}
+	for range a.undated {
+		a.stats.NoDate++
+	}
+	a.undated = a.undated[:0]
+}
+
+// close ends the open epoch.
+func (a *assembler) close(why cause) {
+	a.settleOrder(why)
+	end := a.epoch.last
+	if a.leads && why == byNextTime {
+		a.pending, end = a.epoch.tail, a.epoch.timed
+	} else {
+		a.epoch.loose.merge(a.epoch.tail)
+	}
+	a.learn(end, why)
+	a.open = false
+	a.closedKey, a.closedBy = a.epoch.key, why
+	a.closedFix = a.finish()
+	switch why {
+	case byEnder:
+		a.stats.ByEnder++
+	case bySilence:
+		a.stats.BySilence++
+	case byNextTime:
+		a.stats.ByNextTime++
+	}
+}
+
+// settleOrder decides whether untimed sentences lead their epoch. A pause shows it; without one, the first epoch does: a
+// file that starts with as many GSA as stand between its first two instants starts with a cycle.
+func (a *assembler) settleOrder(why cause) {
+	switch {
+	case why == bySilence && a.epoch.tail.gsas > 0:
+		a.leads, a.ordered = false, true
+	case why == bySilence && a.led > 0 && a.closedBy == bySilence:
+		a.leads, a.ordered = true, true
+	case why == byNextTime && !a.ordered:
+		a.leads = a.led > 0 && a.led >= a.epoch.tail.gsas && a.led == a.epoch.gsas
+		a.ordered = true
+	}
+}
+
+func (a *assembler) learn(end mark, why cause) {
+	switch {
+	case why == byEnd:
+	case end == a.ender:
+		a.streak++
+	case why != byEnder:
+		a.ender, a.streak = end, 1
+	}
+}
+
+// finish makes a fix of the closed epoch, if it has one.
+func (a *assembler) finish() bool {
+	e := &a.epoch
+	if e.gsas > 0 {
+		a.gsaMode, a.gsaKey = e.mode, e.key
+	}
+	if !e.positional() {
+		return false
+	}
+	a.stats.Closed++
+	if !e.hasFix() {
+		a.stats.NoFix++
+		return false
+	}
+	f, src := e.fix(a.carriedMode())
+	a.dateFix(f, src)
+	return true
+}
+
+// carriedMode is the latest GSA's mode, if it is not old.
+func (a *assembler) carriedMode() Mode {
+	if a.gsaKey == nmea.NoTime || (a.epoch.key-a.gsaKey+nmea.Day)%nmea.Day > carryGSA {
+		return ModeUnknown
+	}
+	return a.gsaMode
+}
+
+// dateFix puts the fix on its day: the epoch's own, or the last known one with midnight between them taken into account.
+// Before the first date it waits.
+func (a *assembler) dateFix(f Fix, src ErrSource) {
+	key := a.epoch.key
+	date := a.epoch.date
+	switch {
+	case date.Known():
+		a.release(date, key)
+	case a.date.Known():
+		date = a.date.AddDays(midnights(a.dateKey, key))
+	default:
+		if len(a.undated) == maxUndated {
+			a.undated = append(a.undated[:0], a.undated[1:]...)
+			a.stats.NoDate++
+		}
+		a.undated = append(a.undated, held{f, key, src})
+		return
+	}
+	a.date, a.dateKey = date, key
+	a.emit(f, date, key, src)
+}
+
+// release gives the fixes that waited the days on which the first dated one shows them to be.
+func (a *assembler) release(date nmea.Date, key nmea.TimeOfDay) {
+	for i := len(a.undated) - 1; i >= 0; i-- { // from the nearest back
+		h := &a.undated[i]
+		date = date.AddDays(midnights(key, h.key))
+		key = h.key
+		h.fix.Time = date.At(key)
+	}
+	for _, h := range a.undated {
+		a.done = append(a.done, h.fix)
+		a.sources = append(a.sources, h.src)
+	}
+	a.undated = a.undated[:0]
+}
+
+func (a *assembler) emit(f Fix, date nmea.Date, key nmea.TimeOfDay, src ErrSource) {
+	f.Time = date.At(key)
+	a.done = append(a.done, f)
+	a.sources = append(a.sources, src)
+}
+
+// midnights is how many midnights lie between two times of day that are less than 12 h apart: 1 after, -1 before, else 0.
+func midnights(from, to nmea.TimeOfDay) int {
+	switch {
+	case from-to > halfDay:
+		return 1
+	case to-from > halfDay:
+		return -1
+	}
+	return 0
+}

@@ -1,0 +1,133 @@
+package positioning
+
+import (
+	"time"
+
+	"dipper/positioning/nmea"
+)
+
+// DecoderConfig configures a Decoder. The zero value has the defaults.
+type DecoderConfig struct {
+	Gate GateConfig
+}
+
+// Stats counts what a Decoder made of its bytes. Whatever is discarded is in one of these.
+type Stats struct {
+	Frames    nmea.FramerStats
+	Sentences nmea.ParserStats
+	Epochs    EpochStats
+	Fixes     uint64              // returned
+	Verdicts  [numVerdicts]uint64 // Fixes by verdict; index 0 accepted
+	ErrSource [numErrSources]uint64
+}
+
+// Decoder turns the bytes of one receiver into fixes. Not safe for concurrent use.
+//
+// The receiver's sentences come in bursts, one burst an instant. A fix is given out when its instant is over: when a
+// sentence of another time comes, or the sentence that always is the last of a burst, or silence.
+type Decoder struct {
+	framer    nmea.Framer
+	parser    *nmea.Parser
+	assembler assembler
+	gate      *Gate
+	stats     Stats
+	now       time.Time
+	fixes     []Fix
+	sentence  func([]byte) // d.take, bound once
+	sky       Sky
+	antenna   string
+}
+
+// NewDecoder is a decoder for one receiver.
+func NewDecoder(cfg DecoderConfig) *Decoder {
+	d := &Decoder{parser: nmea.NewParser(), gate: NewGate(cfg.Gate)}
+	d.assembler.init()
+	d.sentence = d.take
+	return d
+}
+
+// Write takes the next bytes, in any slicing, and returns the fixes they complete, refused ones included. The slice is
+// valid until the next call. now is the host's clock when the bytes came; the zero time stands for a file read without its
+// pace, and then neither silence nor the future is judged.
+func (d *Decoder) Write(p []byte, now time.Time) []Fix {
+	d.fixes = d.fixes[:0]
+	d.now = now
+	d.assembler.heard(now)
+	d.collect()
+	d.framer.Write(p, d.sentence)
+	return d.fixes
+}
+
+// Idle closes an instant that the receiver has finished, as its silence shows. Call it every 20 ms or so while no bytes
+// come. The slice is valid until the next call.
+func (d *Decoder) Idle(now time.Time) []Fix {
+	d.fixes = d.fixes[:0]
+	d.now = now
+	d.assembler.silence(now)
+	d.collect()
+	return d.fixes
+}
+
+// Flush ends the input and returns the fix of the instant that was open. The slice is valid until the next call.
+func (d *Decoder) Flush() []Fix {
+	d.fixes = d.fixes[:0]
+	d.framer.Close()
+	d.assembler.flush()
+	d.collect()
+	return d.fixes
+}
+
+// Stats is what was counted so far.
+func (d *Decoder) Stats() Stats {
+	s := d.stats
+	s.Frames = d.framer.Stats()
+	s.Sentences = d.parser.Stats()
+	s.Epochs = d.assembler.stats
+	return s
+}
+
+// Sky is the satellites in view by the latest groups of GSV.
+func (d *Decoder) Sky() Sky { return d.sky }
+
+// Antenna is the receiver's latest word on its antenna, "OK", "OPEN" or "SHORT" on CASIC modules; "" not said.
+func (d *Decoder) Antenna() string { return d.antenna }
+
+func (d *Decoder) take(line []byte) {
+	s, err := d.parser.Parse(line)
+	if err != nil {
+		return // counted by the parser
+	}
+	switch m := s.(type) {
+	case *nmea.GSV:
+		d.sky.add(m)
+	case *nmea.TXT:
+		d.text(m)
+	default:
+		d.assembler.add(s)
+		d.collect()
+	}
+}
+
+// antennaText is how CASIC modules begin their antenna messages, sent once an epoch or on change.
+// Source: ATGM336H and L76K recordings in gpsd test/daemon: $GPTXT,01,01,01,ANTENNA OK*35.
+const antennaText = "ANTENNA "
+
+func (d *Decoder) text(m *nmea.TXT) {
+	if len(m.Text) > len(antennaText) && m.Text[:len(antennaText)] == antennaText {
+		d.antenna = m.Text[len(antennaText):]
+	}
+}
+
+// collect judges the fixes that the assembler has finished.
+func (d *Decoder) collect() {
+	for i := range d.assembler.done {
+		f := &d.assembler.done[i]
+		f.Verdict = d.gate.Judge(*f, d.now)
+		d.stats.Fixes++
+		d.stats.Verdicts[f.Verdict]++
+		d.stats.ErrSource[d.assembler.sources[i]]++
+		d.fixes = append(d.fixes, *f)
+	}
+	d.assembler.done = d.assembler.done[:0]
+	d.assembler.sources = d.assembler.sources[:0]
+}

@@ -1,0 +1,390 @@
+package positioning
+
+import (
+	"math"
+
+	"dipper/positioning/geo"
+	"dipper/positioning/nmea"
+)
+
+// epoch is what the sentences of one instant have said so far.
+type epoch struct {
+	key   nmea.TimeOfDay
+	date  nmea.Date // of this epoch's RMC or ZDA
+	place nmea.Position
+	score int // of place: see better
+
+	rmc, gga, gns, gll word // what each kind says of the fix
+
+	quality    int8 // GGA; -1 not said
+	letter     byte // FAA mode of RMC, else of GNS or GLL; 0 not said
+	satellites int
+	hdop       float64
+	altitudeM  float64
+	speedMps   float64 // of RMC
+	courseDeg  float64
+	gst        gstError
+
+	loose            // GSA and VTG that belong here
+	tail   loose     // those since the last timed sentence: the next epoch's where GSA come first
+	counts [16]uint8 // sentences by kind
+	last   mark      // the latest sentence
+	timed  mark      // the latest timed sentence
+}
+
+// word is what one kind of sentence says of the fix in an epoch. One yes among several of the kind counts: receivers send a
+// GGA for each system.
+type word uint8
+
+const (
+	silent word = iota
+	no
+	yes
+)
+
+func (w *word) say(valid bool) {
+	if valid {
+		*w = yes
+	} else if *w == silent {
+		*w = no
+	}
+}
+
+// loose is what sentences without a time have said: GSA and VTG.
+type loose struct {
+	n         int // sentences
+	gsas      int
+	mode      Mode // the best of the GSAs: a system without satellites may say 1 beside one that says 3
+	gsaHDOP   float64
+	used      [nmea.NumSystems]uint64 // bit sets of satellite numbers
+	vtgSpeed  float64                 // m/s
+	vtgCourse float64
+}
+
+// gstError is a receiver's own 1-sigma error, north and east.
+type gstError struct{ latM, lonM float64 }
+
+// mark is a place in a cycle of sentences: the count-th of its kind.
+type mark struct {
+	kind  kind
+	count uint8
+}
+
+// kind is a type of sentence that takes part in epochs.
+type kind uint8
+
+const (
+	kindNone kind = iota
+	kindRMC
+	kindGGA
+	kindGNS
+	kindGLL
+	kindZDA
+	kindGST
+	kindGSA
+	kindVTG
+)
+
+func newEpoch(key nmea.TimeOfDay, lead loose) epoch {
+	nan := math.NaN()
+	return epoch{
+		key: key, score: -1, quality: -1, satellites: -1, hdop: nan, altitudeM: nan, speedMps: nan, courseDeg: nan,
+		gst: gstError{nan, nan}, loose: lead, tail: newLoose(),
+	}
+}
+
+func newLoose() loose {
+	nan := math.NaN()
+	return loose{gsaHDOP: nan, vtgSpeed: nan, vtgCourse: nan}
+}
+
+// Units of NMEA speeds in metres per second, exact by definition of the knot.
+const (
+	mpsPerKnot = 1852.0 / 3600
+	mpsPerKmh  = 1000.0 / 3600
+)
+
+func (e *epoch) addRMC(m *nmea.RMC) {
+	valid := m.Status == 'A' && m.Mode != 'N'
+	e.rmc.say(valid)
+	if !valid {
+		return
+	}
+	e.locate(m.Position, rankRMC, m.Talker)
+	if !e.date.Known() {
+		e.date = m.Date
+	}
+	if m.Mode != 0 {
+		e.letter = m.Mode
+	}
+	if Known(m.SpeedKnots) {
+		e.speedMps = m.SpeedKnots * mpsPerKnot
+	}
+	if Known(m.CourseDeg) {
+		e.courseDeg = m.CourseDeg
+	}
+}
+
+func (e *epoch) addGGA(m *nmea.GGA) {
+	valid := m.Quality > 0
+	e.gga.say(valid)
+	if !valid {
+		return
+	}
+	if !e.locate(m.Position, rankGGA, m.Talker) && e.quality >= 0 {
+		return // another system's GGA of this epoch was better
+	}
+	e.quality = m.Quality
+	e.satellites = max(e.satellites, m.Satellites)
+	if m.HDOP > 0 {
+		e.hdop = m.HDOP
+	}
+	if Known(m.AltitudeM) {
+		e.altitudeM = m.AltitudeM
+	}
+}
+
+func (e *epoch) addGNS(m *nmea.GNS) {
+	letter := bestLetter(m.Modes)
+	e.gns.say(letter != 'N')
+	if letter == 'N' {
+		return
+	}
+	e.locate(m.Position, rankGNS, m.Talker)
+	if e.letter == 0 {
+		e.letter = letter
+	}
+	e.satellites = max(e.satellites, m.Satellites)
+	if !Known(e.hdop) && m.HDOP > 0 {
+		e.hdop = m.HDOP
+	}
+	if !Known(e.altitudeM) {
+		e.altitudeM = m.AltitudeM
+	}
+}
+
+func (e *epoch) addGLL(m *nmea.GLL) {
+	valid := m.Status != 'V' && m.Mode != 'N'
+	e.gll.say(valid)
+	if !valid {
+		return
+	}
+	e.locate(m.Position, rankGLL, m.Talker)
+	if e.letter == 0 {
+		e.letter = m.Mode
+	}
+}
+
+// addZDA prefers ZDA's date, for its four-digit year.
+func (e *epoch) addZDA(m *nmea.ZDA) {
+	if m.Date.Known() {
+		e.date = m.Date
+	}
+}
+
+func (e *epoch) addGST(m *nmea.GST) {
+	if Known(m.LatM) && Known(m.LonM) {
+		e.gst = gstError{m.LatM, m.LonM}
+	} else if Known(m.MajorM) && Known(m.MinorM) {
+		e.gst = gstError{m.MajorM, m.MinorM}
+	}
+}
+
+func (l *loose) addGSA(m *nmea.GSA) {
+	l.n++
+	l.gsas++
+	l.mode = max(l.mode, Mode(m.Mode))
+	if m.HDOP > 0 {
+		l.gsaHDOP = m.HDOP
+	}
+	for _, s := range m.Used {
+		l.used[s.System] |= 1 << s.Number
+	}
+}
+
+func (l *loose) addVTG(m *nmea.VTG) {
+	l.n++
+	switch {
+	case m.Mode == 'N':
+		return
+	case Known(m.SpeedKnots):
+		l.vtgSpeed = m.SpeedKnots * mpsPerKnot
+	case Known(m.SpeedKmh):
+		l.vtgSpeed = m.SpeedKmh * mpsPerKmh
+	}
+	if Known(m.CourseDeg) {
+		l.vtgCourse = m.CourseDeg
+	}
+}
+
+// merge adds what came later.
+func (l *loose) merge(o loose) {
+	l.n += o.n
+	l.gsas += o.gsas
+	l.mode = max(l.mode, o.mode)
+	for i := range l.used {
+		l.used[i] |= o.used[i]
+	}
+	for _, v := range [...]struct {
+		to   *float64
+		from float64
+	}{{&l.gsaHDOP, o.gsaHDOP}, {&l.vtgSpeed, o.vtgSpeed}, {&l.vtgCourse, o.vtgCourse}} {
+		if Known(v.from) {
+			*v.to = v.from
+		}
+	}
+}
+
+// Ranks of the sentences that give a position, for sentences of one epoch in the same resolution.
+const (
+	rankGLL = iota
+	rankRMC
+	rankGNS
+	rankGGA
+)
+
+// locate takes a position if it is the best of the epoch so far: the finest in resolution, then GGA before GNS, RMC, GLL,
+// then GN, which speaks for all systems, before a single one; then the latest. It reports whether it was taken.
+func (e *epoch) locate(p nmea.Position, rank int, talker string) bool {
+	if !p.Known {
+		return false
+	}
+	score := (int(p.Decimals)*4 + rank) * 2
+	if talker == "GN" {
+		score++
+	}
+	if score < e.score {
+		return false
+	}
+	e.place, e.score = p, score
+	return true
+}
+
+// bestLetter is the strongest of a GNS's modes: N only if no system has a fix.
+func bestLetter(modes string) byte {
+	best, rank := byte('N'), 0
+	for i := range len(modes) {
+		if r := letterRank(modes[i]); r > rank {
+			best, rank = modes[i], r
+		}
+	}
+	return best
+}
+
+func letterRank(c byte) int {
+	const weakest = "NMSEUCADPFR"
+	for i := range len(weakest) {
+		if weakest[i] == c {
+			return i
+		}
+	}
+	return 0
+}
+
+// hasFix reports whether the receiver stands by the position: no kind of sentence denies it. A denial wins because on loss
+// of the fix a receiver keeps writing the last position beside it.
+func (e *epoch) hasFix() bool {
+	if !e.place.Known || e.rmc == no || e.gga == no || e.gns == no || e.gll == no {
+		return false
+	}
+	return e.mode != ModeNone
+}
+
+// positional reports whether the epoch had a sentence that could have held a fix.
+func (e *epoch) positional() bool {
+	return e.rmc != silent || e.gga != silent || e.gns != silent || e.gll != silent
+}
+
+// fix makes a Fix of the epoch but for its date; mode is the last GSA's, for an epoch without one.
+func (e *epoch) fix(carried Mode) (Fix, ErrSource) {
+	f := NewFix(nmea.Date{Year: 1970, Month: 1, Day: 1}.At(e.key), geo.Point{Lat: e.place.Lat, Lon: e.place.Lon})
+	f.AltitudeM = e.altitudeM
+	f.SpeedMps, f.CourseDeg = e.speedMps, e.courseDeg
+	if !Known(f.SpeedMps) {
+		f.SpeedMps = e.vtgSpeed
+	}
+	if !Known(f.CourseDeg) {
+		f.CourseDeg = e.vtgCourse
+	}
+	if f.HDOP = e.hdop; !Known(f.HDOP) {
+		f.HDOP = e.gsaHDOP
+	}
+	f.Solution = e.solution()
+	f.Mode = e.dimension(carried)
+	f.Sats = e.sats()
+	var src ErrSource
+	f.ErrM, src = estimateError(f.Solution, f.HDOP, e.gst)
+	return f, src
+}
+
+// dimension is GSA's mode, else the carried one, else what the sentences show: with an altitude 3D, without 2D.
+func (e *epoch) dimension(carried Mode) Mode {
+	switch {
+	case e.mode != ModeUnknown:
+		return e.mode
+	case carried >= Mode2D:
+		return carried
+	case Known(e.altitudeM):
+		return Mode3D
+	}
+	return Mode2D
+}
+
+// solution is what GGA says, unless the FAA mode says that the position is none of the satellites'.
+func (e *epoch) solution() Solution {
+	s := letterSolution(e.letter)
+	if s == SolutionDeadReckoning || s == SolutionManual || s == SolutionSimulator {
+		return s
+	}
+	if q := qualitySolution(e.quality); q != SolutionUnknown {
+		return q
+	}
+	return s
+}
+
+// qualitySolution reads GGA's quality. 9 is NovAtel's for WAAS.
+func qualitySolution(q int8) Solution {
+	switch q {
+	case 1:
+		return SolutionSingle
+	case 2, 9:
+		return SolutionDifferential
+	case 3:
+		return SolutionPPS
+	case 4:
+		return SolutionRTKFixed
+	case 5:
+		return SolutionRTKFloat
+	case 6:
+		return SolutionDeadReckoning
+	case 7:
+		return SolutionManual
+	case 8:
+		return SolutionSimulator
+	}
+	return SolutionUnknown
+}
+
+// letterSolution reads an FAA mode. C and U are Quectel's caution and unsafe, plain solutions otherwise.
+// Source: gpsd driver_nmea0183.c, faa_mode.
+func letterSolution(c byte) Solution {
+	switch c {
+	case 'A', 'C', 'U':
+		return SolutionSingle
+	case 'D':
+		return SolutionDifferential
+	case 'P':
+		return SolutionPPS
+	case 'R':
+		return SolutionRTKFixed
+	case 'F':
+		return SolutionRTKFloat
+	case 'E':
+		return SolutionDeadReckoning
+	case 'M':
+		return SolutionManual
+	case 'S':
+		return SolutionSimulator
+	}
+	return SolutionUnknown
+}

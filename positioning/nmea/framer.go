@@ -1,0 +1,257 @@
+package nmea
+
+// MaxLineLen bounds one sentence from its '$' to the end of its checksum. The standard says 82; recordings show 205, and
+// vendor lines can be longer still. A longer one is dropped and the Framer waits for the next start.
+// Source: receiver captures in gpsd test/daemon.
+const MaxLineLen = 1024
+
+// FramerStats counts what a Framer made of its bytes. Every byte and every discarded sentence is in here.
+type FramerStats struct {
+	Bytes       uint64 // all bytes written
+	Sentences   uint64 // let through: checksum right
+	BadChecksum uint64 // "*hh" there but wrong
+	NoChecksum  uint64 // the line ended without "*hh"
+	Cut         uint64 // another sentence started inside
+	Overlong    uint64 // more than MaxLineLen bytes
+	LongSum     uint64 // "*" with eight hex digits, the CRC-32 form of Unicore and NovAtel, which is not NMEA
+	Comments    uint64 // lines that start with '#': notes in logs, and Unicore/NovAtel ASCII
+	NoiseBytes  uint64 // in no sentence and no comment, line ends not counted
+}
+
+// Framer finds sentences in a byte stream given in any slicing. The zero value is ready.
+//
+// A sentence runs from '$' or '!' to "*hh". What stands before the last start is noise or the rest of a cut line, so a
+// binary message that runs straight into a sentence costs nothing. Line ends are not needed, only respected: the last
+// sentence of a stream counts without one. Tag blocks (\s:x*hh\) precede the start and are stepped over. NUL bytes are
+// taken out wherever they stand; a UART makes them from breaks.
+type Framer struct {
+	state  frameState
+	line   []byte // from the first start seen on this line
+	digits int    // hex digits seen after '*'
+	sum    byte   // the checksum they say
+	text   int    // bytes of the comment so far
+	inLine bool   // some byte came since the last line end
+	stats  FramerStats
+}
+
+type frameState uint8
+
+const (
+	between  frameState = iota // waiting for a start
+	comment                    // after '#' at the start of a line
+	body                       // after a start
+	checksum                   // after '*' in a body
+	wrongSum                   // after "*hh" that did not fit: more hex digits make it another protocol's CRC-32
+)
+
+// Stats is what was counted so far.
+func (f *Framer) Stats() FramerStats { return f.stats }
+
+// Write takes the next bytes and calls emit for each sentence they complete, in order. The slice given to emit runs from
+// '$' or '!' to the second hex digit and is valid until emit returns.
+func (f *Framer) Write(p []byte, emit func(sentence []byte)) {
+	f.stats.Bytes += uint64(len(p))
+	for _, c := range p {
+		switch f.state {
+		case body:
+			if c > '*' { // the common case: letters, digits, commas and dots
+				f.keep(c)
+				continue
+			}
+			f.bodyByte(c)
+		case checksum:
+			f.sumByte(c, emit)
+		case wrongSum:
+			f.wrongSumByte(c)
+		case comment:
+			f.commentByte(c)
+		default:
+			f.betweenByte(c)
+		}
+	}
+}
+
+// Close ends the stream and counts a sentence that was cut by it.
+func (f *Framer) Close() {
+	if f.state == body || f.state == checksum || f.state == wrongSum {
+		f.lineEnd()
+	}
+	f.reset()
+	f.inLine = false
+}
+
+func (f *Framer) betweenByte(c byte) {
+	switch c {
+	case '$', '!':
+		f.start(c)
+	case '\r', '\n':
+		f.inLine = false
+		return
+	case 0:
+	case '#':
+		if !f.inLine {
+			f.state, f.text = comment, 0
+			break
+		}
+		f.stats.NoiseBytes++
+	default:
+		f.stats.NoiseBytes++
+	}
+	f.inLine = true
+}
+
+// commentByte steps over a note to its line end. A byte that no text has, or a length that no note has, shows that the
+// '#' was part of a binary message: then the search for a start goes on.
+func (f *Framer) commentByte(c byte) {
+	f.text++
+	switch {
+	case c == '\n' || c == '\r':
+		f.stats.Comments++
+		f.reset()
+		f.inLine = false
+	case c < ' ' && c != '\t' || c == 0x7f || f.text > MaxLineLen:
+		f.stats.NoiseBytes += uint64(f.text)
+		f.reset()
+	}
+}
+
+func (f *Framer) bodyByte(c byte) {
+	switch c {
+	case '$', '!':
+		f.keep(c)
+	case '*':
+		f.keep(c)
+		if f.state == body {
+			f.state, f.digits, f.sum = checksum, 0, 0
+		}
+	case '\r', '\n':
+		f.lineEnd()
+	case 0:
+	default:
+		f.keep(c)
+	}
+}
+
+func (f *Framer) sumByte(c byte, emit func([]byte)) {
+	d, ok := hexDigit(c)
+	if !ok { // the '*' was text, or the sentence was cut here
+		f.state = body
+		f.bodyByte(c)
+		return
+	}
+	f.keep(c)
+	if f.state == between { // too long
+		return
+	}
+	f.sum = f.sum<<4 | d
+	if f.digits++; f.digits < 2 {
+		return
+	}
+	if s, ok := f.sentence(); ok {
+		f.stats.Sentences++
+		emit(s)
+		f.reset()
+		return
+	}
+	f.state = wrongSum
+}
+
+func (f *Framer) wrongSumByte(c byte) {
+	if _, ok := hexDigit(c); ok && f.digits < 8 {
+		f.digits++
+		return
+	}
+	f.giveUp()
+	f.betweenByte(c)
+}
+
+// sentence is the part of the line whose checksum fits, searched from the last start backwards: what precedes a start is
+// mostly noise, but a '$' may also stand in the text of a TXT sentence.
+func (f *Framer) sentence() ([]byte, bool) {
+	var sum byte
+	for i := len(f.line) - 4; i >= 0; i-- { // the last three bytes are "*hh"
+		c := f.line[i]
+		if (c == '$' || c == '!') && sum == f.sum {
+			if i > 0 {
+				f.stats.Cut++
+			}
+			return f.line[i:], true
+		}
+		sum ^= c
+	}
+	return nil, false
+}
+
+// lineEnd gives up a sentence that reached the end of its line.
+func (f *Framer) lineEnd() {
+	f.giveUp()
+	f.inLine = false
+}
+
+// giveUp counts why the bytes since the first start made no sentence.
+func (f *Framer) giveUp() {
+	switch {
+	case !addressed(f.line):
+		f.stats.NoiseBytes += uint64(len(f.line))
+	case f.state == wrongSum && f.digits == 8:
+		f.stats.LongSum++
+	case f.state == wrongSum:
+		f.stats.BadChecksum++
+	default:
+		f.stats.NoChecksum++
+	}
+	f.reset()
+}
+
+// addressed reports whether the last start in line is followed by what an address looks like, three upper-case letters or
+// digits, so that a stray '$' in a binary message is not counted as a damaged sentence.
+func addressed(line []byte) bool {
+	i := len(line) - 1
+	for i >= 0 && line[i] != '$' && line[i] != '!' {
+		i--
+	}
+	if i < 0 || len(line) < i+4 {
+		return false
+	}
+	for _, c := range line[i+1 : i+4] {
+		if !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Framer) start(c byte) {
+	f.state = body
+	f.line = append(f.line[:0], c)
+}
+
+// keep adds a byte to the line. A line that grows too long starts again at its last start, if that is not all of it.
+func (f *Framer) keep(c byte) {
+	if len(f.line) < MaxLineLen {
+		f.line = append(f.line, c)
+		return
+	}
+	f.stats.Overlong++
+	for i := len(f.line) - 1; i > 0; i-- {
+		if f.line[i] == '$' || f.line[i] == '!' {
+			f.line = append(f.line[:copy(f.line, f.line[i:])], c)
+			return
+		}
+	}
+	f.reset()
+}
+
+func (f *Framer) reset() { f.state, f.line = between, f.line[:0] }
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10, true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
+	}
+	return 0, false
+}
