@@ -1,0 +1,15 @@
+// Package redistest starts real redis-server processes on loopback for tests: one server that can be killed like a power cut
+// and started again on the same port and data, or a Redis Cluster of three masters.
+//
+//	srv := redistest.Start(t, redistest.Options{})   // append-only file, fsync on every write
+//	store, err := redisstore.Open(ctx, redisstore.Config{URL: srv.URL})
+//	srv.Kill()                                       // SIGKILL
+//	srv.Restart()                                    // same port, same directory
+//
+//	cl := redistest.StartCluster(t, redistest.Options{})
+//	store, err := redisstore.Open(ctx, redisstore.Config{URL: cl.URL})
+//
+// Nothing is skipped: where redis-server is missing the test fails and says what to install. Programs that are no tests use
+// Launch and LaunchCluster, which return errors. The servers end with the test (or with Stop), and on Linux also with the
+// process that started them, however it ends.
+package redistest
