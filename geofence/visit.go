@@ -1,0 +1,205 @@
+package geofence
+
+import (
+	"math"
+
+	"dipper/positioning"
+)
+
+// arrive decides for a fence that the state knew nothing of: the vehicle was clearly outside at the last fix, or nothing is known
+// of it. It reports whether y is to be remembered.
+func (t *step) arrive(y *stay, f *Fence, slot int32) bool {
+	inside := f.Shape.contains(t.cur.place)
+	if t.prev == nil || !t.l.ix.counts(slot, t.prev.ms) || f.Shape.contains(t.prev.place) {
+		if inside {
+			y.in, y.atStart, y.since = true, true, t.cur.ms
+			t.tell(y, InsideAtStart, t.cur.ms, t.cur.place, 0, "")
+			t.whileIn(y, f)
+		}
+		return inside
+	}
+	if inside {
+		return t.outside(y, f)
+	}
+	t.pass(y, f)
+	return false
+}
+
+// advance decides for a fence that the state knows. It reports whether y is still to be remembered.
+func (t *step) advance(y *stay, f *Fence) bool {
+	if y.in {
+		return t.inside(y, f)
+	}
+	return t.outside(y, f)
+}
+
+// outside takes a fix of a vehicle without an open visit.
+func (t *step) outside(y *stay, f *Fence) bool {
+	if !f.Shape.contains(t.cur.place) {
+		if y.run.fixes > 0 {
+			t.pass(y, f)
+		}
+		y.run = run{}
+		if !y.spent {
+			return false
+		}
+		depth, _ := f.Shape.depth(t.cur.place)
+		return -depth < t.exitBand()
+	}
+	depth, reach := f.Shape.depth(t.cur.place)
+	t.extendRun(y, f, depth)
+	if beyond := depth >= t.enterBand(reach); beyond || t.patient(y) {
+		t.open(y, !beyond)
+		t.whileIn(y, f)
+	}
+	return true
+}
+
+// inside takes a fix of a vehicle with an open visit.
+func (t *step) inside(y *stay, f *Fence) bool {
+	if f.Shape.contains(t.cur.place) {
+		y.run = run{}
+		if y.spent {
+			depth, reach := f.Shape.depth(t.cur.place)
+			y.spent = depth < t.enterBand(reach)
+		}
+		t.whileIn(y, f)
+		return true
+	}
+	depth, _ := f.Shape.depth(t.cur.place)
+	t.extendRun(y, f, depth)
+	if y.over < overTold {
+		y.over = 0
+	}
+	t.dwell(y, f, y.run.at)
+	if beyond := -depth >= t.exitBand(); beyond || t.patient(y) {
+		t.tell(y, Exit, y.run.at, y.run.where, t.plusMs(y.run), "")
+		*y = stay{fence: y.fence, revision: y.revision, spent: !beyond}
+		return y.spent
+	}
+	return true
+}
+
+// extendRun counts the fix into the run on the other side of the border; its first finds the crossing.
+func (t *step) extendRun(y *stay, f *Fence, depth float64) {
+	if y.run.fixes == 0 {
+		y.run = t.crossing(f, y.in, depth)
+	}
+	if y.run.fixes < math.MaxUint32 {
+		y.run.fixes++
+	}
+}
+
+// patient reports whether the run is long enough without passing the band.
+func (t *step) patient(y *stay) bool {
+	return !y.spent && y.run.fixes >= PatienceFixes && t.cur.ms-y.run.first >= Patience.Milliseconds()
+}
+
+// crossing interpolates where the way from the last fix to this one crosses the border.
+func (t *step) crossing(f *Fence, leaving bool, depth float64) run {
+	var at float64
+	if leaving {
+		at = f.Shape.leaves(t.prev.place, t.cur.place)
+	} else {
+		at = f.Shape.enters(t.prev.place, t.cur.place)
+	}
+	before, _ := f.Shape.depth(t.prev.place)
+	return t.crossingAt(at, math.Abs(before)+math.Abs(depth))
+}
+
+// crossingAt is the crossing at a fraction of the way between the fixes, which brought the vehicle closer to the border by some
+// metres and then away from it.
+func (t *step) crossingAt(at, closing float64) run {
+	gap := t.cur.ms - t.prev.ms
+	ms := t.prev.ms + int64(math.Round(at*float64(gap)))
+	r := run{
+		first: t.cur.ms, at: ms, where: along(t.prev.place, t.cur.place, at),
+		gapMs: max(ms-t.prev.ms, t.cur.ms-ms), slipMs: maxMillis,
+	}
+	slip := BoundErrors * max(t.prev.errM, t.cur.errM) / closing * float64(gap)
+	if slip < maxMillis { // not for a closing of 0
+		r.slipMs = int64(math.Ceil(slip))
+	}
+	return r
+}
+
+// plusMs is the bound of a crossing that is proven now. The error of the fixes cannot move it farther than the time the
+// proof took.
+func (t *step) plusMs(r run) int64 {
+	return r.gapMs + min(r.slipMs, max(r.gapMs, t.cur.ms-r.at))
+}
+
+// open begins a visit at the crossing of the run.
+func (t *step) open(y *stay, spent bool) {
+	plus := t.plusMs(y.run)
+	t.tell(y, Enter, y.run.at, y.run.where, plus, "")
+	*y = stay{fence: y.fence, revision: y.revision, in: true, spent: spent, since: y.run.at, plusMs: plus}
+}
+
+// pass tells of a visit of which no fix proves that it was, only the way between the last two.
+func (t *step) pass(y *stay, f *Fence) {
+	if t.prev == nil || t.cur.ms-t.prev.ms > MaxPassGap.Milliseconds() {
+		return
+	}
+	sp, ok := f.Shape.passes(t.prev.place, t.cur.place, t.enterBand)
+	if !ok {
+		return
+	}
+	middle, _ := f.Shape.depth(along(t.prev.place, t.cur.place, (sp.in+sp.out)/2))
+	before, _ := f.Shape.depth(t.prev.place)
+	after, _ := f.Shape.depth(t.cur.place)
+	in, out := t.crossingAt(sp.in, (math.Abs(before)+middle)), t.crossingAt(sp.out, middle+math.Abs(after))
+	if y.run.fixes > 0 {
+		in = y.run
+	}
+	y.run = in
+	t.open(y, false)
+	t.dwell(y, f, out.at)
+	t.tell(y, Exit, out.at, out.where, t.plusMs(out), "")
+	*y = stay{fence: y.fence, revision: y.revision}
+}
+
+// whileIn looks for what can happen during a visit at a fix inside.
+func (t *step) whileIn(y *stay, f *Fence) {
+	t.dwell(y, f, t.cur.ms)
+	switch {
+	case f.SpeedLimitMps <= 0:
+		y.over = 0
+	case !positioning.Known(t.cur.speed):
+		if y.over < overTold {
+			y.over = 0
+		}
+	case t.cur.speed <= f.SpeedLimitMps:
+		y.over = 0
+	case y.over < overTold:
+		if y.over++; y.over == overTold {
+			t.tell(y, Overspeed, t.prev.ms, t.prev.place, t.cur.ms-t.prev.ms, "")
+		}
+	}
+}
+
+// dwell tells of a visit that lasted until a time, if that is long enough.
+func (t *step) dwell(y *stay, f *Fence, until int64) {
+	if f.Dwell <= 0 || y.dwelt || until-y.since < f.Dwell.Milliseconds() {
+		return
+	}
+	y.dwelt = true
+	due := y.since + f.Dwell.Milliseconds()
+	t.tell(y, Dwell, due, t.placeAt(due), y.plusMs, "")
+}
+
+// end closes a visit in a revision that no longer counts.
+func (t *step) end(y *stay, slot int32, known bool) {
+	ms, plus := t.cur.ms, t.cur.ms-t.prev.ms
+	if known {
+		if e := t.l.ix.endOf(slot, t.cur.ms); e <= t.cur.ms {
+			ms, plus = max(e, y.since), 0
+		}
+		t.dwell(y, &t.l.ix.fences[slot], ms)
+	}
+	reason := ReasonDeleted
+	if _, ok := t.l.ix.effective(y.fence, t.cur.ms); ok {
+		reason = ReasonChanged
+	}
+	t.tell(y, Exit, ms, t.placeAt(ms), plus, reason)
+}
