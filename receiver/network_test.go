@@ -1,0 +1,115 @@
+package receiver
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+func listenTCP(t *testing.T, addr string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func accept(t *testing.T, l net.Listener) net.Conn {
+	t.Helper()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func send(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	if _, err := c.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The server hangs up, is gone for a while, and comes back on the same port.
+func TestTCPComesBack(t *testing.T) {
+	l := listenTCP(t, "127.0.0.1:0")
+	addr := l.Addr().String()
+	r := read(t, parse(t, "tcp://"+addr, SourceOptions{}))
+	c := accept(t, l)
+	send(t, c, epoch(0)[:30])
+	send(t, c, epoch(0)[30:])
+	r.waitFor(t, epoch(0))
+
+	c.Close()
+	l.Close()
+	eventually(t, "attempts in vain", func() bool { return r.counters.OpenFailed.Load() > 1 })
+	l = listenTCP(t, addr)
+	send(t, accept(t, l), epoch(1))
+	r.waitFor(t, epochs(0, 2))
+	if lost := r.counters.Lost.Load(); lost != 1 {
+		t.Errorf("counted %d losses, want 1", lost)
+	}
+}
+
+// A server that says nothing at all is dialled again: the path to it may be dead without a word.
+func TestTCPSilence(t *testing.T) {
+	l := listenTCP(t, "127.0.0.1:0")
+	src := parse(t, "tcp://"+l.Addr().String(), SourceOptions{}).(*tcpClient)
+	src.silence = time.Millisecond
+	s, err := src.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c := accept(t, l)
+	var buf [64]byte
+	if n, err := s.Read(buf[:]); n != 0 || err == nil || !strings.Contains(err.Error(), "nothing came") {
+		t.Errorf("a silent server gave %d bytes and %v, want the loss", n, err)
+	}
+	send(t, c, "$")
+	c.Close()
+	eventually(t, "the byte", func() bool { n, _ := s.Read(buf[:]); return n == 1 })
+	if _, err := s.Read(buf[:]); !errors.Is(err, errNoPeer) {
+		t.Errorf("after the server's end: %v, want %v", err, errNoPeer)
+	}
+}
+
+func TestUDP(t *testing.T) {
+	// A free port: another process could take it before the source does, but on loopback none does.
+	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := probe.LocalAddr().String()
+	probe.Close()
+
+	r := read(t, parse(t, "udp://"+addr, SourceOptions{}))
+	eventually(t, "the port to be open", func() bool { return r.counters.Opened.Load() == 1 })
+	c, err := net.Dial("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	large := epochs(0, 100) // more than one read takes
+	send(t, c, large)
+	r.waitFor(t, large)
+	send(t, c, epoch(100))
+	r.waitFor(t, epochs(0, 101))
+}
+
+// A port that another program has is tried again until it is free.
+func TestUDPPortTaken(t *testing.T) {
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := read(t, parse(t, "udp://"+taken.LocalAddr().String(), SourceOptions{}))
+	eventually(t, "an attempt in vain", func() bool { return r.counters.OpenFailed.Load() > 0 })
+	taken.Close()
+	eventually(t, "the port to be open", func() bool { return r.counters.Opened.Load() == 1 })
+}
