@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// sameInstant is how far two times of one epoch may lie apart. Source: gpsd driver_nmea0183.c takes 0.01 s.
+	// sameInstant is how near two times of one epoch lie together: closer than this. Telit's SL869 has epochs 10 ms apart.
+	// Source: gpsd driver_nmea0183.c takes 0.01 s; test/daemon/sl869.log.
 	sameInstant nmea.TimeOfDay = 10
 	// enderConfirm is how many epochs in a row must end with the same sentence before it closes the next ones at once.
 	enderConfirm = 3
@@ -213,7 +214,7 @@ func (a *assembler) note(k kind) {
 
 func near(a, b nmea.TimeOfDay) bool {
 	d := a - b
-	return d <= sameInstant && d >= -sameInstant
+	return d < sameInstant && d > -sameInstant
 }
 
 // heard notes that bytes came, and closes an epoch that the silence before them ended.

@@ -12,7 +12,7 @@ type epoch struct {
 	key   nmea.TimeOfDay
 	date  nmea.Date // of this epoch's RMC or ZDA
 	place nmea.Position
-	score int // of place: see better
+	score int // of place: see locate
 
 	rmc, gga, gns, gll word // what each kind says of the fix
 
@@ -110,7 +110,7 @@ func (e *epoch) addRMC(m *nmea.RMC) {
 	if !valid {
 		return
 	}
-	e.locate(m.Position, rankRMC, m.Talker)
+	e.locate(m.Position, kindRMC, m.Talker)
 	if !e.date.Known() {
 		e.date = m.Date
 	}
@@ -131,7 +131,7 @@ func (e *epoch) addGGA(m *nmea.GGA) {
 	if !valid {
 		return
 	}
-	if !e.locate(m.Position, rankGGA, m.Talker) && e.quality >= 0 {
+	if !e.locate(m.Position, kindGGA, m.Talker) && e.quality >= 0 {
 		return // another system's GGA of this epoch was better
 	}
 	e.quality = m.Quality
@@ -150,7 +150,7 @@ func (e *epoch) addGNS(m *nmea.GNS) {
 	if letter == 'N' {
 		return
 	}
-	e.locate(m.Position, rankGNS, m.Talker)
+	e.locate(m.Position, kindGNS, m.Talker)
 	if e.letter == 0 {
 		e.letter = letter
 	}
@@ -169,7 +169,7 @@ func (e *epoch) addGLL(m *nmea.GLL) {
 	if !valid {
 		return
 	}
-	e.locate(m.Position, rankGLL, m.Talker)
+	e.locate(m.Position, kindGLL, m.Talker)
 	if e.letter == 0 {
 		e.letter = m.Mode
 	}
@@ -235,22 +235,20 @@ func (l *loose) merge(o loose) {
 	}
 }
 
-// Ranks of the sentences that give a position, for sentences of one epoch in the same resolution.
-const (
-	rankGLL = iota
-	rankRMC
-	rankGNS
-	rankGGA
-)
-
-// locate takes a position if it is the best of the epoch so far: the finest in resolution, then GGA before GNS, RMC, GLL,
-// then GN, which speaks for all systems, before a single one; then the latest. It reports whether it was taken.
-func (e *epoch) locate(p nmea.Position, rank int, talker string) bool {
+// locate takes a position if it is the best of the epoch so far: the finest in resolution, then GN's, which speaks for all
+// systems, then GLL's, then the latest. Receivers write one position into all sentences of an instant; only plotters that
+// solve ten times a second and write whole seconds move on in between, and of theirs gpsd's cycle takes GLL's.
+// It reports whether the position was taken.
+// Source: gpsd test/daemon/bundg-zeus-9.log and its .chk.
+func (e *epoch) locate(p nmea.Position, k kind, talker string) bool {
 	if !p.Known {
 		return false
 	}
-	score := (int(p.Decimals)*4 + rank) * 2
+	score := int(p.Decimals) * 4
 	if talker == "GN" {
+		score += 2
+	}
+	if k == kindGLL {
 		score++
 	}
 	if score < e.score {
@@ -317,15 +315,20 @@ func (e *epoch) fix(carried Mode) (Fix, ErrSource) {
 	return f, src
 }
 
-// dimension is GSA's mode, else the carried one, else what the sentences show: with an altitude 3D, without 2D.
+// dimension is 3D for an instant that has an altitude, else what GSA says, else 2D.
+//
+// So GSA's 2 yields to an altitude of the same instant, as it does in gpsd: GSA has no time and in many cycles stands for the
+// instant before. The price is that a receiver that holds the last altitude on three satellites shows as 3D; its
+// satellites are counted, and the gate refuses it for them.
+// Source: gpsd driver_nmea0183.c, processGGA and processRMC; each recording in its test/daemon agrees.
 func (e *epoch) dimension(carried Mode) Mode {
 	switch {
-	case e.mode != ModeUnknown:
+	case Known(e.altitudeM):
+		return Mode3D
+	case e.mode >= Mode2D:
 		return e.mode
 	case carried >= Mode2D:
 		return carried
-	case Known(e.altitudeM):
-		return Mode3D
 	}
 	return Mode2D
 }
