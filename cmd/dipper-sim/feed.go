@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -18,7 +17,6 @@ type feedCmd struct {
 	command.Logging
 	Ports      string `help:"Make a link to each module's pseudo-terminal in this directory, named after its unit." required:"" placeholder:"DIR" type:"path"`
 	Recordings string `help:"Directory with the recordings to play." default:"testdata/nmea" type:"path"`
-	UntilEOF   bool   `help:"End when standard input ends: so that a parent that is killed leaves nothing running."`
 }
 
 // Run plays until ctx ends. It prints "ready" once every port is there.
@@ -30,12 +28,6 @@ func (c *feedCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if c.UntilEOF {
-		go func() { // ends with the process: nothing can wake a read of standard input
-			_, _ = io.Copy(io.Discard, s.In)
-			cancel()
-		}()
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, v := range vehicles {
 		p, err := openPort(filepath.Join(c.Ports, v.unit))
