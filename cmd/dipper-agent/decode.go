@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"dipper/cmd/internal/command"
+	"dipper/positioning"
+	"dipper/receiver"
+)
+
+type decodeCmd struct {
+	File string `arg:"" help:"A recording, packed by gzip or not; - for standard input." placeholder:"FILE|-"`
+}
+
+// Run prints the fixes of one recording.
+func (c *decodeCmd) Run(ctx context.Context, s command.Streams) error {
+	in, err := c.open(s.In)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(s.Out, 64<<10)
+	stats, err := decode(ctx, in, out)
+	err = errors.Join(err, in.Close())
+	if flushed := out.Flush(); flushed != nil {
+		return fmt.Errorf("write fixes: %w", flushed)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	_, err = io.WriteString(s.Err, summary(stats))
+	return err
+}
+
+func (c *decodeCmd) open(stdin io.Reader) (io.ReadCloser, error) {
+	if c.File != "-" {
+		return receiver.OpenRecording(c.File)
+	}
+	r, err := receiver.Unpack(stdin)
+	if err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return io.NopCloser(r), nil
+}
+
+// decode writes a line for each fix of in.
+func decode(ctx context.Context, in io.Reader, out io.Writer) (positioning.Stats, error) {
+	d := positioning.NewDecoder(positioning.DecoderConfig{})
+	buf := make([]byte, 64<<10)
+	var line []byte
+	print := func(fixes []positioning.Fix) error {
+		for _, f := range fixes {
+			line = append(positioning.AppendJSON(line[:0], f), '\n')
+			if _, err := out.Write(line); err != nil {
+				return fmt.Errorf("write fixes: %w", err)
+			}
+		}
+		return nil
+	}
+	for ctx.Err() == nil {
+		n, err := in.Read(buf)
+		if err := print(d.Write(buf[:n], time.Time{})); err != nil {
+			return d.Stats(), err
+		}
+		if errors.Is(err, io.EOF) {
+			err = print(d.Flush())
+			return d.Stats(), err
+		}
+		if err != nil {
+			return d.Stats(), err
+		}
+	}
+	return d.Stats(), ctx.Err()
+}
+
+// summary says in a few lines what became of the bytes.
+func summary(s positioning.Stats) string {
+	var b strings.Builder
+	f, p, e := s.Frames, s.Sentences, s.Epochs
+	fmt.Fprintf(&b, "%d bytes, %d sentences", f.Bytes, f.Sentences)
+	counts(&b, "discarded", []named{
+		{"bad checksum", f.BadChecksum}, {"no checksum", f.NoChecksum}, {"cut", f.Cut}, {"overlong", f.Overlong}, {"CRC-32", f.LongSum},
+		{"other types", p.Unsupported}, {"malformed", p.Malformed + p.Panics}, {"no time", e.NoTime}, {"late", e.Late}, {"noise bytes", f.NoiseBytes},
+	})
+	fmt.Fprintf(&b, "%d epochs", e.Closed)
+	counts(&b, "without", []named{{"fix", e.NoFix}, {"date", e.NoDate}})
+	fmt.Fprintf(&b, "%d fixes, %d accepted", s.Fixes, s.Verdicts[positioning.Accepted])
+	var refused []named
+	for v, n := range s.Verdicts {
+		if positioning.Verdict(v) != positioning.Accepted {
+			refused = append(refused, named{positioning.Verdict(v).String(), n})
+		}
+	}
+	counts(&b, "refused", refused)
+	return b.String()
+}
+
+type named struct {
+	name  string
+	count uint64
+}
+
+// counts ends a line of the summary with those that are not zero.
+func counts(b *strings.Builder, what string, list []named) {
+	sep := "; " + what + ": "
+	for _, c := range list {
+		if c.count > 0 {
+			fmt.Fprintf(b, "%s%s %d", sep, c.name, c.count)
+			sep = ", "
+		}
+	}
+	b.WriteByte('\n')
+}

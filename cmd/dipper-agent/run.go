@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"dipper/cmd/internal/command"
+	"dipper/receiver"
+	"dipper/receiver/uplink"
+)
+
+type runCmd struct {
+	command.Logging
+	Source string        `help:"Where the sentences come from: auto, a serial port's path, tcp://HOST:PORT, udp://[HOST]:PORT, file:PATH (.gz too) or - for standard input." default:"auto"`
+	Baud   baud          `help:"Baud rate of serial ports: auto or a number." default:"auto" placeholder:"auto|N"`
+	Pace   bool          `help:"Read a file at the pace of its own time stamps."`
+	Server string        `help:"The service's address, ws://HOST:PORT or wss://HOST." required:"" placeholder:"URL"`
+	Unit   string        `help:"This unit's id." required:"" placeholder:"ID"`
+	Key    string        `help:"This unit's key, as 'dipper unit add' printed it. Better given as DIPPER_KEY or in the config file, which no other user can read." required:"" placeholder:"KEY"`
+	Spool  string        `help:"Directory in which fixes wait until the service has them." required:"" placeholder:"DIR"`
+	Status string        `help:"Serve /status and /metrics here, such as 127.0.0.1:8090. They show where the vehicle is." placeholder:"HOST:PORT"`
+	Drain  time.Duration `help:"How long to go on sending after the order to stop." default:"3s"`
+}
+
+// Run reads until the source ends or ctx does.
+func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
+	log := c.Logger(s.Err)
+	src, err := receiver.ParseSource(c.Source, receiver.SourceOptions{Baud: int(c.Baud), Pace: c.Pace, Stdin: s.In, Log: log})
+	if err != nil {
+		return command.Usagef("--source: %w", err)
+	}
+	if _, err := uplink.CheckURL(c.Server); err != nil {
+		return command.Usagef("--server: %w", err)
+	}
+	if c.Drain <= 0 {
+		return command.Usagef("--drain: %v: want more than 0", c.Drain)
+	}
+	agent, err := receiver.New(receiver.Config{
+		Source: src, Spool: c.Spool, Server: c.Server, Unit: c.Unit, Key: c.Key,
+		Version: name + " " + command.Version(), Status: c.Status, Drain: c.Drain, Log: log,
+	})
+	if err != nil {
+		return command.Usagef("%w", err)
+	}
+	return agent.Run(ctx)
+}
+
+// baud is a baud rate; 0 is auto.
+type baud int
+
+// UnmarshalText is called by the parser of flags.
+func (b *baud) UnmarshalText(text []byte) error {
+	if string(text) == "auto" {
+		*b = 0
+		return nil
+	}
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n <= 0 {
+		return fmt.Errorf("want auto or a number, got %q", text)
+	}
+	*b = baud(n)
+	return nil
+}
