@@ -30,7 +30,8 @@ func NewLedger(unit string, ix *Index) *Ledger { return &Ledger{unit: unit, ix: 
 //     is told.
 //   - PlusMinusS bounds Time: by the farther of those two fixes, because nobody knows how the vehicle moved between them, and by
 //     BoundErrors errors of the fixes at the speed of the crossing.
-//   - A way between two fixes outside that leads through the fence deeper than the band gives Enter and Exit, up to MaxPassGap.
+//   - A straight way between two fixes that leads through the fence, deeper than the band, is as good as a fix there, up to
+//     MaxPassGap: two fixes outside with the fence between them give Enter and Exit.
 //   - InsideAtStart opens a visit where the last fix does not say that the vehicle was outside: it is the unit's first, or the
 //     fence did not count then, or it was not in the index.
 //   - Dwell is due Fence.Dwell after the visit began, once, and given by the first fix at or after that.

@@ -38,7 +38,7 @@ func (s Shape) leaves(a, b place) float64 {
 	return t
 }
 
-// passes finds the first stretch of the way from a to b, both outside, that goes deeper in than a band does.
+// passes finds the first stretch of the way from a to b inside a part whose middle is deeper in than a band.
 func (s Shape) passes(a, b place, band func(reach float64) float64) (span, bool) {
 	var buf [8]span
 	way := boxOf(a, b)

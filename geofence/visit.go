@@ -48,7 +48,11 @@ func (t *step) outside(y *stay, f *Fence) bool {
 	}
 	depth, reach := f.Shape.depth(t.cur.place)
 	t.extendRun(y, f, depth)
-	if beyond := depth >= t.enterBand(reach); beyond || t.patient(y) {
+	beyond := depth >= t.enterBand(reach)
+	if !beyond { // a fix on either side of a narrow gate: the way between them led through its middle
+		_, beyond = t.passed(f)
+	}
+	if beyond || t.patient(y) {
 		t.open(y, !beyond)
 		t.whileIn(y, f)
 	}
@@ -136,12 +140,18 @@ func (t *step) open(y *stay, spent bool) {
 	*y = stay{fence: y.fence, revision: y.revision, in: true, spent: spent, since: y.run.at, plusMs: plus}
 }
 
-// pass tells of a visit of which no fix proves that it was, only the way between the last two.
-func (t *step) pass(y *stay, f *Fence) {
+// passed finds the first stretch of the way from the last fix to this one that goes deeper in than the band, unless the silence
+// between them was too long to know the way.
+func (t *step) passed(f *Fence) (span, bool) {
 	if t.prev == nil || t.cur.ms-t.prev.ms > MaxPassGap.Milliseconds() {
-		return
+		return span{}, false
 	}
-	sp, ok := f.Shape.passes(t.prev.place, t.cur.place, t.enterBand)
+	return f.Shape.passes(t.prev.place, t.cur.place, t.enterBand)
+}
+
+// pass tells of a visit that no fix proves, only the way between the last two.
+func (t *step) pass(y *stay, f *Fence) {
+	sp, ok := t.passed(f)
 	if !ok {
 		return
 	}
