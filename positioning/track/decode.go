@@ -45,27 +45,21 @@ func DecodeBatch(src []byte) (b Batch, rest []byte, err error) {
 	if err != nil {
 		return Batch{}, nil, err
 	}
-	sealed := src[:size-checksumSize]
-	if crc32.Checksum(sealed, castagnoli) != binary.LittleEndian.Uint32(src[size-checksumSize:]) {
-		return Batch{}, nil, fmt.Errorf("%w: batch: checksum", ErrCorrupt)
+	body, err := openBatch(src[:size])
+	if err != nil {
+		return Batch{}, nil, err
 	}
-	_, used := binary.Uvarint(sealed[1:])
-	b, err = decodeBody(sealed[1+used:])
+	b, err = decodeBody(body)
 	if err != nil {
 		return Batch{}, nil, err
 	}
 	return b, src[size:], nil
 }
 
-func decodeBody(src []byte) (Batch, error) {
-	if len(src) < seriesSize {
-		return Batch{}, corrupt("series")
-	}
-	in := reader{src: src[seriesSize:]}
-	b := Batch{Series: Series(binary.LittleEndian.Uint32(src)), First: Seq(in.uvarint())}
-	n := in.uvarint()
-	if in.bad || b.First == 0 || n > MaxBatchFixes || n > 0 && b.First+Seq(n)-1 < b.First {
-		return Batch{}, corrupt("first or count")
+func decodeBody(body []byte) (Batch, error) {
+	b, n, in, err := decodeHeader(body)
+	if err != nil {
+		return Batch{}, err
 	}
 	if n > 0 {
 		b.Fixes = make([]positioning.Fix, n)
@@ -209,4 +203,54 @@ func decodeStatuses(in *reader, fixes []positioning.Fix) bool {
 		}
 	}
 	return true
+}
+
+// Header is what a batch says about itself before its fixes.
+type Header struct {
+	Series Series
+	First  Seq
+	Count  int // fixes
+	Size   int // bytes of the whole batch
+}
+
+// Contains reports whether the batch has the fix with number n.
+func (h Header) Contains(n Seq) bool { return n >= h.First && n-h.First < Seq(h.Count) }
+
+// PeekBatch checks the batch at the beginning of src as far as its checksum and reads its header, but not its fixes. The
+// error wraps ErrCorrupt or ErrVersion.
+func PeekBatch(src []byte) (Header, error) {
+	size, err := BatchSize(src)
+	if err != nil {
+		return Header{}, err
+	}
+	body, err := openBatch(src[:size])
+	if err != nil {
+		return Header{}, err
+	}
+	b, n, _, err := decodeHeader(body)
+	return Header{Series: b.Series, First: b.First, Count: n, Size: size}, err
+}
+
+// openBatch is the body of a whole batch whose checksum is right.
+func openBatch(src []byte) ([]byte, error) {
+	sealed := src[:len(src)-checksumSize]
+	if crc32.Checksum(sealed, castagnoli) != binary.LittleEndian.Uint32(src[len(sealed):]) {
+		return nil, corrupt("checksum")
+	}
+	_, used := binary.Uvarint(sealed[1:])
+	return sealed[1+used:], nil
+}
+
+// decodeHeader gives a batch without fixes, how many follow, and the rest of the body.
+func decodeHeader(body []byte) (Batch, int, reader, error) {
+	if len(body) < seriesSize {
+		return Batch{}, 0, reader{}, corrupt("series")
+	}
+	in := reader{src: body[seriesSize:]}
+	b := Batch{Series: Series(binary.LittleEndian.Uint32(body)), First: Seq(in.uvarint())}
+	n := in.uvarint()
+	if in.bad || b.First == 0 || n > MaxBatchFixes || n > 0 && b.First+Seq(n)-1 < b.First {
+		return Batch{}, 0, reader{}, corrupt("first or count")
+	}
+	return b, int(n), in, nil
 }

@@ -1,0 +1,29 @@
+// Package spool keeps the fixes of a box on board on its disk until the centre has them. It gives each fix its number:
+// 1, 2, 3 … without a gap, through restarts, kills and power cuts, and never the same number to two fixes.
+//
+// A spool is a directory of segment files, to which only is appended: batches of fixes in the format of package track, and
+// between them what the centre acknowledged. Every record has its own checksum. A record that a power cut tore is dropped
+// when the spool is opened again; a damaged one in the middle is counted and stepped over.
+//
+// # What survives what
+//
+// A fix can be read, and so sent, only once fsync has returned for it. Append does not wait for that: it writes, and the
+// fix becomes readable after the next fsync, at once if the last one is longer ago than Options.SyncEvery, so that at 1 Hz
+// every fix goes out directly and at 10 Hz several share one fsync. Hence:
+//
+//   - Killed process: nothing that Append took is lost.
+//   - Power cut: at most the fixes since the last fsync are lost. None of them was ever sent, so their numbers are free.
+//   - Disk full or read-only: fixes stay in bounded memory, readable at once; Stats says so. As soon as the disk takes
+//     data again, all of them are written. When the memory is full the oldest fix goes, and is counted.
+//   - A disk that loses what it had confirmed, a restored image of a card, a kill while the disk took nothing: the spool
+//     may then give a number that the centre knows already. Reconcile finds out, before anything is sent, because the
+//     centre holds a number that this process never handed out: fixes with such numbers get new ones behind the centre's
+//     highest. The numbers stay unique without trust in the disk.
+//
+// # What is kept how long
+//
+// Unacknowledged fixes are kept as long as they fit into Options.MaxBytes. Acknowledged ones are kept for
+// Options.KeepAcked, so that a centre that lost its last seconds can ask again: what the centre says it holds (Reconcile)
+// replaces all that was acknowledged before. Over the limit, whole segments go: the oldest that is fully acknowledged; if
+// there is none, the oldest of all, and its fixes are counted in Stats.Dropped and logged as an error.
+package spool

@@ -1,0 +1,79 @@
+package spool
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+)
+
+func (s *Spool) bytesLocked() int64 {
+	var n int64
+	for _, seg := range s.segments {
+		n += seg.size
+	}
+	return n
+}
+
+// evictLocked drops acknowledged segments past Options.KeepAcked, and then, over Options.MaxBytes, the oldest acknowledged
+// segment, or if there is none the oldest. The last segment stays: it carries the numbering on.
+func (s *Spool) evictLocked(now time.Time) {
+	if s.sick != nil {
+		return // it may be read-only; a full one is makeRoomLocked's
+	}
+	for i := 0; i < len(s.segments)-1; {
+		seg := s.segments[i]
+		if !s.isAckedLocked(seg) || timeSince(now, seg.written) <= s.o.KeepAcked || !s.dropLocked(i) {
+			i++
+		}
+	}
+	for s.bytesLocked() > s.o.MaxBytes && s.dropOldestLocked(true) {
+	}
+}
+
+// makeRoomLocked drops one segment on a disk that is full though the spool is not: an acknowledged one, or, when the memory
+// is about to overflow, the oldest.
+func (s *Spool) makeRoomLocked() {
+	s.dropOldestLocked(len(s.memory) >= s.o.MaxMemory/2)
+}
+
+// dropOldestLocked drops the oldest acknowledged segment; failing that, and if even is true, the oldest. It reports whether
+// one went.
+func (s *Spool) dropOldestLocked(even bool) bool {
+	n := len(s.segments) - 1
+	if n < 1 {
+		return false
+	}
+	for i := range n {
+		if s.isAckedLocked(s.segments[i]) {
+			return s.dropLocked(i)
+		}
+	}
+	return even && s.dropLocked(0)
+}
+
+func (s *Spool) isAckedLocked(seg *segment) bool {
+	for _, x := range seg.fixes {
+		if !s.acked.Covers(x) {
+			return false
+		}
+	}
+	return true
+}
+
+// dropLocked removes segment i and its file. It reports false if the file cannot be removed; then all stays as it is.
+func (s *Spool) dropLocked(i int) bool {
+	seg := s.segments[i]
+	if err := s.o.disk.remove(seg.name); err != nil {
+		s.noteLocked(slog.LevelWarn, "remove segment", slog.String("reason", err.Error()))
+		return false
+	}
+	s.newNames = true
+	s.segments = slices.Delete(s.segments, i, i+1)
+	s.onDisk = s.onDisk.Subtract(seg.fixes)
+	if lost := seg.fixes.Subtract(s.acked); len(lost) > 0 {
+		s.counts.dropped += lost.Count()
+		s.noteLocked(slog.LevelError, "spool is full, oldest unacknowledged fixes are dropped",
+			slog.Uint64("seq", uint64(lost.Lowest())), slog.Uint64("fixes", lost.Count()))
+	}
+	return true
+}

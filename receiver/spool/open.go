@@ -1,0 +1,185 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"dipper/positioning/track"
+)
+
+const dirMode = 0o700
+
+// Open opens the spool in dir, which it makes if it is not there, and takes up what earlier processes left. A directory
+// without segments begins a new series. The error is ErrLocked while another process has it, or says why dir cannot be
+// made or read; a disk that takes no writes is no error, see the package comment.
+func Open(dir string, o Options) (*Spool, error) {
+	o = o.withDefaults(dir)
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	locked, err := lock(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	s := &Spool{
+		dir: dir, o: o, locked: locked,
+		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.mu.Lock()
+	err = s.recoverLocked()
+	s.unlock()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open spool: %w", err), locked.Close())
+	}
+	signal(s.wake)
+	go s.keep()
+	return s, nil
+}
+
+// recoverLocked takes up the segments of the newest series and makes one ready to append to.
+func (s *Spool) recoverLocked() error {
+	if err := s.listLocked(); err != nil {
+		return err
+	}
+	if len(s.segments) == 0 {
+		s.series = track.Series(max(1, s.o.Now().Unix()))
+		if err := s.rotateLocked(1); err != nil {
+			s.failedLocked(err)
+		}
+		return nil
+	}
+	tail, err := s.recoverAckedLocked()
+	if err != nil {
+		return err
+	}
+	for i, seg := range s.segments {
+		if i == len(s.segments)-1 {
+			s.takeLocked(seg, tail)
+		} else if fixes, size, ok := readSeal(s.path(seg)); ok {
+			seg.fixes, seg.size = fixes.Subtract(s.onDisk), size
+		} else if sc, err := scanFile(s.path(seg), s.series); err != nil {
+			s.unreadableLocked(seg, err)
+		} else {
+			s.takeLocked(seg, sc)
+		}
+		s.onDisk = s.onDisk.Merge(seg.fixes)
+	}
+	s.last = max(s.onDisk.Highest(), s.acked.Highest())
+	if tail.first > 0 {
+		s.last = max(s.last, tail.first-1)
+	}
+	s.recovered, s.visible = s.last, s.last
+	s.resumeLocked(tail)
+	return nil
+}
+
+// listLocked fills segments with the files of the newest series, in order.
+func (s *Spool) listLocked() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries { // sorted by name
+		series, index, ok := parseSegmentName(e.Name())
+		if !ok {
+			continue
+		}
+		if series != s.series && len(s.segments) > 0 {
+			s.noteLocked(slog.LevelWarn, "spool holds an older series, which is left alone", slog.Uint64("series", uint64(s.series)))
+			s.segments = nil
+		}
+		seg := &segment{name: e.Name(), index: index, sealed: true}
+		if info, err := e.Info(); err == nil {
+			seg.written, seg.size = info.ModTime(), info.Size()
+		}
+		s.series = series
+		s.segments = append(s.segments, seg)
+	}
+	return nil
+}
+
+// recoverAckedLocked finds what was acknowledged: it goes back to a segment that says all of it, mostly the last one. It
+// returns the scan of the last segment.
+func (s *Spool) recoverAckedLocked() (tail scan, err error) {
+	var later []track.Ranges // acknowledged besides, newest first
+	for i := len(s.segments) - 1; i >= 0; i-- {
+		sc, err := scanFile(s.path(s.segments[i]), s.series)
+		if i == len(s.segments)-1 {
+			if err != nil {
+				return scan{}, err // numbering on without it could give numbers twice
+			}
+			tail = sc
+		}
+		later = append(later, sc.acked)
+		if sc.replaces {
+			break
+		}
+	}
+	for _, r := range slices.Backward(later) {
+		s.acked = s.acked.Merge(r)
+	}
+	return tail, nil
+}
+
+func (s *Spool) path(seg *segment) string { return filepath.Join(s.dir, seg.name) }
+
+// takeLocked notes what a scan found in a segment.
+func (s *Spool) takeLocked(seg *segment, sc scan) {
+	seg.fixes, seg.size = sc.fixes.Subtract(s.onDisk), sc.size
+	if sc.damaged > 0 {
+		s.counts.damaged += uint64(sc.damaged)
+		s.noteLocked(slog.LevelError, "spool segment is damaged, the rest of it is kept", slog.String("segment", seg.name), slog.Int("places", sc.damaged))
+	}
+	if sc.torn > 0 {
+		s.noteLocked(slog.LevelWarn, "spool segment ends in a torn record, which is dropped", slog.String("segment", seg.name), slog.Int64("bytes", sc.torn))
+	}
+}
+
+// unreadableLocked gives up the fixes of a segment that the disk does not give back; its file stays.
+func (s *Spool) unreadableLocked(seg *segment, err error) {
+	s.onDisk = s.onDisk.Subtract(seg.fixes)
+	seg.fixes = nil
+	s.counts.damaged++
+	s.noteLocked(slog.LevelError, "spool segment cannot be read", slog.String("segment", seg.name), slog.String("reason", err.Error()))
+}
+
+// resumeLocked brings what the process before may have left in the kernel's hands to the disk, and opens the last segment to
+// append to, without its torn tail, or begins another.
+func (s *Spool) resumeLocked(tail scan) {
+	if err := s.syncOldLocked(); err != nil {
+		s.failedLocked(err)
+		return
+	}
+	seg := s.current()
+	if tail.sealed || tail.first == 0 || seg.size >= s.o.segmentBytes() {
+		if err := s.rotateLocked(s.last + 1); err != nil {
+			s.failedLocked(err)
+		}
+		return
+	}
+	f, err := s.o.disk.reopen(seg.name, seg.size)
+	if err != nil {
+		s.failedLocked(fmt.Errorf("reopen segment: %w", err))
+		return
+	}
+	s.active, seg.sealed = f, false
+}
+
+// syncOldLocked runs fsync on every segment; on those that are clean it costs next to nothing.
+func (s *Spool) syncOldLocked() error {
+	for _, seg := range s.segments {
+		f, err := os.Open(s.path(seg))
+		if err != nil {
+			continue // reading it will say so
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return fmt.Errorf("fsync %s: %w", seg.name, err)
+		}
+	}
+	return s.o.disk.syncDir()
+}

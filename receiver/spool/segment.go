@@ -1,0 +1,170 @@
+package spool
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"dipper/positioning/track"
+)
+
+// A segment file is named <series>-<index>.seg in hex, so that names sort in the order in which they were written. It begins
+// with a header: "DIPSPOOL", version 1, series (4 bytes) and the number its first fix would have (8 bytes), both
+// little-endian, CRC-32C of these.
+const (
+	segmentMagic   = "DIPSPOOL"
+	segmentVersion = 1
+	headerBytes    = len(segmentMagic) + 1 + 4 + 8 + checksumBytes
+	segmentSuffix  = ".seg"
+	// maxScanBytes bounds the memory for a segment that nobody here wrote.
+	maxScanBytes = 4 << 20
+)
+
+// segment is what is known of one file.
+type segment struct {
+	name    string
+	index   uint32
+	fixes   track.Ranges // the numbers that can be read from it and from no earlier segment
+	size    int64        // bytes of whole records
+	written time.Time    // when something was last written to it
+	sealed  bool         // nothing more is written to it by this process
+}
+
+func segmentName(series track.Series, index uint32) string {
+	return fmt.Sprintf("%08x-%08x%s", uint32(series), index, segmentSuffix)
+}
+
+func parseSegmentName(name string) (series track.Series, index uint32, ok bool) {
+	base, ok := strings.CutSuffix(name, segmentSuffix)
+	if !ok || len(base) != 8+1+8 || base[8] != '-' {
+		return 0, 0, false
+	}
+	a, errA := strconv.ParseUint(base[:8], 16, 32)
+	b, errB := strconv.ParseUint(base[9:], 16, 32)
+	return track.Series(a), uint32(b), errA == nil && errB == nil && a > 0
+}
+
+func appendHeader(dst []byte, series track.Series, first track.Seq) []byte {
+	start := len(dst)
+	dst = append(append(dst, segmentMagic...), segmentVersion)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(series))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(first))
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// scan is what a segment file holds.
+type scan struct {
+	first    track.Seq // as the header says; 0 if it is damaged
+	fixes    track.Ranges
+	acked    track.Ranges // as after the last record
+	hasAcked bool         // some record said what is acknowledged, else acked means nothing
+	replaces bool         // acked replaces what earlier segments said
+	size     int64        // up to the end of the last whole record
+	damaged  int          // places that had to be stepped over; a torn tail is none
+	torn     int64        // bytes behind size
+	sealed   bool
+}
+
+// scanFile reads a whole segment and checks every record.
+func scanFile(path string, series track.Series) (scan, error) {
+	data, err := readWhole(path)
+	if err != nil {
+		return scan{}, err
+	}
+	return scanBytes(data, series), nil
+}
+
+func readWhole(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxScanBytes {
+		return nil, fmt.Errorf("%s: %d bytes, no segment has more than %d", path, info.Size(), maxScanBytes)
+	}
+	return os.ReadFile(path)
+}
+
+func scanBytes(data []byte, series track.Series) scan {
+	var s scan
+	at := 0
+	if first, ok := parseHeader(data, series); ok {
+		s.first, at = first, headerBytes
+	}
+	s.size = int64(at)
+	damage := at == 0 // whether bytes before at are damaged, if a record follows
+	for at < len(data) {
+		r, err := parseRecord(data[at:])
+		if err != nil || r.kind == batchKind && r.batch.Series != series {
+			damage = true
+			at++
+			continue
+		}
+		if damage {
+			s.damaged++
+			damage = false
+		}
+		s.add(r)
+		at += r.size
+		s.size = int64(at)
+	}
+	s.torn = int64(len(data)) - s.size
+	return s
+}
+
+// parseHeader gives the first number; ok is false if the header is not sound or of another series.
+func parseHeader(data []byte, series track.Series) (first track.Seq, ok bool) {
+	if len(data) < headerBytes {
+		return 0, false
+	}
+	first = track.Seq(binary.LittleEndian.Uint64(data[headerBytes-checksumBytes-8:]))
+	return first, string(data[:headerBytes]) == string(appendHeader(nil, series, first))
+}
+
+func (s *scan) add(r record) {
+	s.sealed = r.kind == kindSeal
+	switch r.kind {
+	case batchKind:
+		if r.batch.Count > 0 {
+			s.fixes = s.fixes.Add(track.Range{First: r.batch.First, Last: r.batch.First + track.Seq(r.batch.Count) - 1})
+		}
+	case kindAcked:
+		s.acked, s.hasAcked = s.acked.Merge(r.ranges), true
+	case kindHeld:
+		s.acked, s.hasAcked, s.replaces = r.ranges, true, true
+	}
+}
+
+// readSeal gives the ranges of a finished segment from its end alone; ok is false if it has no sound seal.
+func readSeal(path string) (fixes track.Ranges, size int64, ok bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() < int64(headerBytes+sealFooter) {
+		return nil, 0, false
+	}
+	var footer [sealFooter]byte
+	if _, err := f.ReadAt(footer[:], info.Size()-sealFooter); err != nil || binary.LittleEndian.Uint32(footer[4:]) != sealMagic {
+		return nil, 0, false
+	}
+	n := int64(binary.LittleEndian.Uint32(footer[:])) + sealFooter
+	if n > info.Size() || n > maxScanBytes {
+		return nil, 0, false
+	}
+	buf := make([]byte, n)
+	if _, err := f.ReadAt(buf, info.Size()-n); err != nil {
+		return nil, 0, false
+	}
+	r, err := parseRecord(buf)
+	if err != nil || r.kind != kindSeal || int64(r.size) != n {
+		return nil, 0, false
+	}
+	return r.ranges, info.Size(), true
+}
