@@ -14,6 +14,8 @@ type epoch struct {
 	place nmea.Position
 	score int // of place: see locate
 
+	gllPlace nmea.Position
+
 	rmc, gga, gns, gll word // what each kind says of the fix
 
 	quality    int8 // GGA; -1 not said
@@ -236,19 +238,23 @@ func (l *loose) merge(o loose) {
 }
 
 // locate takes a position if it is the best of the epoch so far: the finest in resolution, then GN's, which speaks for all
-// systems, then GLL's, then the latest. Receivers write one position into all sentences of an instant; only plotters that
-// solve ten times a second and write whole seconds move on in between, and of theirs gpsd's cycle takes GLL's.
-// It reports whether the position was taken.
-// Source: gpsd test/daemon/bundg-zeus-9.log and its .chk.
+// systems, then the latest. It reports whether the position was taken.
+//
+// Receivers write one position into all sentences of an instant. Only plotters that solve ten times a second and write whole
+// seconds move on in between, and a GGA of theirs that follows GLL has the place of the second that comes: GLL's stays.
+// Source: gpsd test/daemon/bundg-zeus-9.log, where GGA of 09:48:16 stands at GLL's and RMC's place of 09:48:17.
 func (e *epoch) locate(p nmea.Position, k kind, talker string) bool {
 	if !p.Known {
 		return false
 	}
-	score := int(p.Decimals) * 4
-	if talker == "GN" {
-		score += 2
+	switch {
+	case k == kindGLL:
+		e.gllPlace = p
+	case k == kindGGA && e.gllPlace.Known && e.gllPlace.Decimals == p.Decimals:
+		p = e.gllPlace
 	}
-	if k == kindGLL {
+	score := int(p.Decimals) * 2
+	if talker == "GN" {
 		score++
 	}
 	if score < e.score {

@@ -53,7 +53,7 @@ class Instant:
         if not (f[0] and f[2]):
             return
         decimals = len(f[0].partition(".")[2])
-        rank = (decimals, talker == "GN", kind == "GLL")
+        rank = (decimals, talker == "GN")
         if self.place is None or rank >= self.place[0]:
             self.place = (rank, degrees(f[0], f[1]), degrees(f[2], f[3]))
 
