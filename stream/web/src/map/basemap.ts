@@ -1,0 +1,88 @@
+/** The base map the page carries: decodes base.bin (basemap/build.mjs writes it) and draws the net of latitudes and longitudes. */
+import type { Box, Point } from "../geo.ts";
+
+/** The fine grid of base.bin, steps a degree. */
+const GRID = 1e4;
+const COARSE = 10;
+
+export interface BaseMap {
+  land: GeoJSON.MultiPolygon;
+  /** Shore lines: the rings without the cuts along 180° and the south edge. */
+  coast: GeoJSON.MultiLineString;
+  urban: GeoJSON.MultiPolygon;
+}
+
+export function decodeBase(buffer: ArrayBuffer): BaseMap {
+  const b = new Uint8Array(buffer);
+  let at = 0;
+  const varint = (): number => {
+    let v = 0;
+    for (let shift = 0; ; shift += 7) {
+      if (at >= b.length) throw new Error("base map: cut short");
+      const x = b[at++]!;
+      v |= (x & 127) << shift;
+      if (x < 128) return v >>> 0;
+    }
+  };
+  const signed = (): number => {
+    const v = varint();
+    return (v >>> 1) ^ -(v & 1);
+  };
+  const layer = (): Point[][][] => {
+    let x = 0;
+    let y = 0;
+    return Array.from({ length: varint() }, () =>
+      Array.from({ length: varint() }, () => {
+        const head = varint();
+        const step = head & 1 ? 1 : COARSE;
+        x = Math.round(x / step);
+        y = Math.round(y / step);
+        const ring: Point[] = [];
+        for (let i = 0; i < head >> 1; i++) {
+          x += signed();
+          y += signed();
+          ring.push([(x * step) / GRID, (y * step) / GRID]);
+        }
+        ring.push(ring[0]!);
+        x *= step;
+        y *= step;
+        return ring;
+      }),
+    );
+  };
+  const layers = Array.from({ length: varint() }, layer);
+  const [land, urban] = [layers[0] ?? [], layers[1] ?? []];
+  return {
+    land: { type: "MultiPolygon", coordinates: land },
+    coast: { type: "MultiLineString", coordinates: land.flatMap((p) => p.flatMap(shores)) },
+    urban: { type: "MultiPolygon", coordinates: urban },
+  };
+}
+
+function shores(ring: Point[]): Point[][] {
+  const lines: Point[][] = [[]];
+  for (const p of ring) {
+    const cut = Math.abs(p[0]) > 179.95 || p[1] < -84.9;
+    if (cut) lines.push([]);
+    else lines[lines.length - 1]!.push(p);
+  }
+  return lines.filter((l) => l.length > 1);
+}
+
+/** Steps of the net in degrees: round ones, then minutes as on a chart. */
+const STEPS = [30, 10, 5, 2, 1, 1 / 2, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120, 1 / 300, 1 / 600];
+
+/** The lines of latitude and longitude over a view: about eight across. */
+export function graticule(view: Box): GeoJSON.MultiLineString {
+  const span = Math.max(view.e - view.w, 1e-6);
+  const step = STEPS.find((s) => span / s >= 6) ?? STEPS[STEPS.length - 1]!;
+  const lines: Point[][] = [];
+  const pad = span / 2;
+  const s = Math.max(-85, view.s - pad);
+  const n = Math.min(85, view.n + pad);
+  const w = view.w - pad;
+  const e = view.e + pad;
+  for (let i = Math.ceil(w / step); i * step <= e; i++) lines.push([[i * step, s], [i * step, n]]);
+  for (let i = Math.ceil(s / step); i * step <= n; i++) lines.push([[w, i * step], [e, i * step]]);
+  return { type: "MultiLineString", coordinates: lines };
+}

@@ -1,0 +1,81 @@
+import type { App } from "../app.ts";
+import type { Fence, Shape } from "../fence.ts";
+import { speed } from "../format.ts";
+import { Circle, Corridor, Pencil, Polygon } from "./icons.tsx";
+import { FenceEditor } from "./fenceeditor.tsx";
+
+const TOOLS: [Shape["type"], () => preact.JSX.Element][] = [
+  ["polygon", Polygon],
+  ["circle", Circle],
+  ["corridor", Corridor],
+];
+
+/** The fences, and the editor of one. */
+export function Fences({ app }: { app: App }) {
+  const { t } = app;
+  if (app.draft) return <FenceEditor app={app} draft={app.draft} />;
+  return (
+    <div class="fences">
+      <div class="tools" role="group" aria-label={t("fence.new")}>
+        <span>{t("fence.new")}</span>
+        {TOOLS.map(([tool, Sign]) => (
+          <button key={tool} type="button" data-tool={tool} onClick={() => app.newFence(tool)}>
+            <Sign /> {t(`fence.${tool}`)}
+          </button>
+        ))}
+      </div>
+      {app.fences.length > 0 ? (
+        <ul class="fence-list">
+          {app.fences.map((f) => (
+            <Item key={f.id} app={app} fence={f} />
+          ))}
+        </ul>
+      ) : (
+        <div class="empty">
+          <p>{app.fencesLoaded ? t("fence.empty") : "…"}</p>
+          {app.fencesLoaded && <p class="hint">{t("fence.empty.next")}</p>}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Item({ app, fence: f }: { app: App; fence: Fence }) {
+  const { t } = app;
+  const open = app.markedFence === f.id;
+  const rules = [
+    f.speedLimitMps > 0 ? t("fence.rule.limit", { speed: speed(f.speedLimitMps, "") }) : "",
+    f.dwellS > 0 ? t("fence.rule.dwell", { min: Math.round(f.dwellS / 6) / 10 }) : "",
+  ].filter(Boolean);
+  return (
+    <li data-open={open}>
+      <div class="fence-item">
+        <button type="button" class="fence-name" aria-expanded={open} onClick={() => app.markFence(open ? "" : f.id, true)}>
+          {f.shape.type === "polygon" ? <Polygon /> : f.shape.type === "circle" ? <Circle /> : <Corridor />}
+          <span>
+            <b>{f.name || f.id}</b>
+            <small>{[t(`fence.kind.${f.kind}`), ...rules].join(" · ")}</small>
+          </span>
+        </button>
+        <button type="button" class="quiet icon" aria-label={`${t("fence.edit")}: ${f.name || f.id}`} title={t("fence.edit")} onClick={() => app.editFence(f.id)}>
+          <Pencil />
+        </button>
+      </div>
+      {open && app.occupants && (
+        <div class="occupants">
+          <p>{app.occupants.length > 0 ? t("fence.inside", { n: app.occupants.length }) : t("fence.inside.none")}</p>
+          <ul>
+            {app.occupants.slice(0, 50).map((o) => (
+              <li key={o.unit}>
+                <button type="button" class="text" onClick={() => app.select(o.unit, true)}>
+                  {app.unitLabel(o.unit)}
+                </button>{" "}
+                <small title={app.clock.long(o.since)}>{t("unit.since", { time: app.clock.when(o.since, app.now()) })}</small>
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </li>
+  );
+}
