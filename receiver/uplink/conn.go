@@ -18,12 +18,12 @@ import (
 	"dipper/positioning/track"
 )
 
-// Timings of a link. A dead one is found within DeadAfter of the last byte from the service.
 const (
-	DeadAfter        = 15 * time.Second
-	PingEvery        = 5 * time.Second // three pings are lost before a link counts as dead
+	// DefaultDeadAfter is how long a link may be silent before it counts as dead. Pings go out in time for three to be lost.
+	DefaultDeadAfter = 15 * time.Second
+	pingsPerDead     = 3
+
 	handshakeTimeout = 20 * time.Second
-	writeTimeout     = DeadAfter
 	closeTimeout     = time.Second
 	bufferBytes      = 1 << 10 // per direction; a live batch is a few dozen bytes
 )
@@ -34,6 +34,8 @@ type DialOptions struct {
 	Key   string      // the unit's key
 	Agent string      // User-Agent; empty for none
 	TLS   *tls.Config // nil: the system's roots
+	// DeadAfter is how long nothing may come, and nothing may go out, before the link counts as dead; 0 is DefaultDeadAfter.
+	DeadAfter time.Duration
 	// Buffers, if not nil, is shared by many connections, which then hold no write buffer while they are silent.
 	Buffers websocket.BufferPool
 }
@@ -42,6 +44,7 @@ type DialOptions struct {
 // called from any. An error of any method but SendBatch's track.ErrInvalid ends the connection: Close it.
 type Conn struct {
 	ws   *websocket.Conn
+	dead time.Duration
 	send sync.Mutex // one data message at a time
 	out  []byte     // the message being sent; under send
 }
@@ -93,12 +96,15 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 		return nil, fmt.Errorf("dial %s: %w", address, err)
 	}
 	ws.SetReadLimit(MaxMessageBytes)
-	c := &Conn{ws: ws}
+	c := &Conn{ws: ws, dead: o.DeadAfter}
+	if c.dead <= 0 {
+		c.dead = DefaultDeadAfter
+	}
 	c.alive()
 	ws.SetPongHandler(func(string) error { c.alive(); return nil })
 	ws.SetPingHandler(func(data string) error {
 		c.alive()
-		err := ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeTimeout))
+		err := ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(c.dead))
 		if errors.Is(err, websocket.ErrCloseSent) {
 			return nil
 		}
@@ -132,11 +138,11 @@ func refusalOf(resp *http.Response) *Refusal {
 }
 
 // alive is called by the reading goroutine for every sign of life.
-func (c *Conn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(DeadAfter)) }
+func (c *Conn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(c.dead)) }
 
 // Hello sends h and waits for the answer, until ctx ends or the link is dead. A *Refusal comes as the error.
 func (c *Conn) Hello(ctx context.Context, h Hello) (Welcome, error) {
-	stop := context.AfterFunc(ctx, func() { _ = c.ws.NetConn().Close() }) // nothing else wakes the read for good
+	stop := context.AfterFunc(ctx, c.abort) // nothing else wakes the read for good
 	defer stop()
 	err := c.write(func(dst []byte) ([]byte, error) { return AppendHello(dst, h), nil })
 	if err != nil {
@@ -156,7 +162,7 @@ func (c *Conn) Hello(ctx context.Context, h Hello) (Welcome, error) {
 	return w, err
 }
 
-// SendBatch sends b and does not wait for its acknowledgement. It blocks while the link takes nothing, at most DeadAfter.
+// SendBatch sends b and does not wait for its acknowledgement. It blocks while the link takes nothing, at most DialOptions.DeadAfter.
 func (c *Conn) SendBatch(b track.Batch) error {
 	return c.write(func(dst []byte) ([]byte, error) { return AppendBatch(dst, b) })
 }
@@ -180,7 +186,7 @@ func (c *Conn) write(encode func([]byte) ([]byte, error)) error {
 }
 
 func (c *Conn) writeLocked(msg []byte) error {
-	if err := c.ws.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := c.ws.SetWriteDeadline(time.Now().Add(c.dead)); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
 	if err := c.ws.WriteMessage(websocket.BinaryMessage, msg); err != nil {
@@ -219,14 +225,19 @@ func (c *Conn) read() ([]byte, error) {
 	return nil, &r
 }
 
-// Ping asks for a sign of life. Call it every PingEvery: a link on which nothing comes for DeadAfter is dead, and reading
-// from it fails.
+// PingEvery is how often Ping is to be called.
+func (c *Conn) PingEvery() time.Duration { return c.dead / pingsPerDead }
+
+// Ping asks for a sign of life. A link on which nothing comes for DialOptions.DeadAfter is dead, and reading from it fails.
 func (c *Conn) Ping() error {
-	if err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)); err != nil {
+	if err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.dead)); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
 	return nil
 }
+
+// abort closes the link at once, whoever reads or writes.
+func (c *Conn) abort() { _ = c.ws.NetConn().Close() } // what is cut off is sent again
 
 // Close says good-bye, as far as the link takes it at once, and closes. It may be called more than once.
 func (c *Conn) Close() error {
