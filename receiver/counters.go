@@ -5,12 +5,11 @@ import "sync/atomic"
 // Counters are what happened in an Agent since it started. Every discard is in one of them or in the decoder's own
 // (positioning.Stats). Safe for concurrent use.
 type Counters struct {
-	Bytes        atomic.Uint64 // read from the source
-	Opened       atomic.Uint64 // times that the source was opened
-	OpenFailed   atomic.Uint64 // attempts to open it that failed
-	Lost         atomic.Uint64 // times that the source was lost
-	Fixes        atomic.Uint64 // that the decoder gave, refused ones included
-	Spooled      atomic.Uint64 // fixes that have a number and are in the spool
-	SpoolErrors  atomic.Uint64 // appends that failed; their fixes are kept and tried again
-	SpoolDropped atomic.Uint64 // fixes thrown away because the spool could not take any for long
+	Bytes      atomic.Uint64 // read from the source
+	Opened     atomic.Uint64 // times that the source was opened
+	OpenFailed atomic.Uint64 // attempts to open it that failed
+	Lost       atomic.Uint64 // times that the source was lost
+	Fixes      atomic.Uint64 // that the decoder gave, refused ones included
+	Spooled    atomic.Uint64 // fixes that have a number and are in the spool
+	Dropped    atomic.Uint64 // fixes that the spool refused; the spool counts what it drops itself
 }

@@ -32,6 +32,7 @@ type feed struct {
 	src      Source
 	log      *slog.Logger
 	counters *Counters
+	now      func() time.Time // for chunk.at
 
 	// chunks is sent to and closed by run. When it is full the feed waits: nothing is discarded here.
 	chunks chan chunk
@@ -39,8 +40,8 @@ type feed struct {
 	free chan []byte
 }
 
-func newFeed(src Source, log *slog.Logger, counters *Counters) *feed {
-	f := &feed{src: src, log: log, counters: counters, chunks: make(chan chunk, numChunks), free: make(chan []byte, numChunks)}
+func newFeed(src Source, log *slog.Logger, counters *Counters, now func() time.Time) *feed {
+	f := &feed{src: src, log: log, counters: counters, now: now, chunks: make(chan chunk, numChunks), free: make(chan []byte, numChunks)}
 	for range numChunks {
 		f.free <- make([]byte, chunkSize)
 	}
@@ -97,7 +98,7 @@ func (f *feed) stream(ctx context.Context, s Stream, down *outage) error {
 				*down = outage{}
 			}
 			f.counters.Bytes.Add(uint64(n))
-			if !f.send(ctx, chunk{bytes: buf[:n], at: time.Now()}) {
+			if !f.send(ctx, chunk{bytes: buf[:n], at: f.now()}) {
 				return ctx.Err()
 			}
 		} else {
@@ -133,7 +134,13 @@ func (f *feed) report(down *outage, err error) {
 	f.log.Debug("source still lost", "source", f.src, "attempt", down.attempts, "err", err)
 }
 
+// send hands a chunk on. While there is room it does so even after ctx has ended: the bytes are read, so they count.
 func (f *feed) send(ctx context.Context, c chunk) bool {
+	select {
+	case f.chunks <- c:
+		return true
+	default:
+	}
 	select {
 	case f.chunks <- c:
 		return true

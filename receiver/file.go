@@ -33,7 +33,7 @@ func (f *file) Open(context.Context) (Stream, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file; give a pipe as standard input: -", f.path)
 	}
-	r, err := OpenRecording(f.path)
+	r, err := openRecording(f.path)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +46,7 @@ func (f *file) Open(context.Context) (Stream, error) {
 	return r, nil
 }
 
-// OpenRecording opens a file of sentences to read as fast as it can be; one that is packed by gzip is unpacked, whatever
-// its name.
-func OpenRecording(path string) (io.ReadCloser, error) {
+func openRecording(path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -63,7 +61,7 @@ func OpenRecording(path string) (io.ReadCloser, error) {
 	}{r, f}, nil
 }
 
-// Unpack gives the bytes of r, unpacked if they are packed by gzip.
+// Unpack gives the bytes of r, unpacked if they are packed by gzip. It reads the first of them.
 func Unpack(r io.Reader) (io.Reader, error) {
 	const size = 64 << 10
 	b := bufio.NewReaderSize(r, size)
@@ -99,6 +97,32 @@ func (s *standardInput) Open(context.Context) (Stream, error) {
 		io.Reader
 		io.Closer
 	}{s.in, io.NopCloser(nil)}, nil
+}
+
+// Interruptible is in, but a read returns ctx's error when ctx ends while nothing comes. That works for files; of any other
+// reader a read ends when it does.
+func Interruptible(ctx context.Context, in io.Reader) io.Reader {
+	if f, ok := in.(*os.File); ok {
+		return &interruptible{ctx, polledFile{f: f}}
+	}
+	return in
+}
+
+type interruptible struct {
+	ctx context.Context
+	f   polledFile
+}
+
+func (r *interruptible) Read(p []byte) (int, error) {
+	for {
+		n, err := r.f.Read(p)
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+		if err := r.ctx.Err(); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // polledFile asks whether there is something to read before it reads, because a read of a pipe or a terminal that another

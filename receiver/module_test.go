@@ -18,12 +18,12 @@ import (
 
 // module plays a Beidou module on a pseudo-terminal in raw mode.
 type module struct {
-	t      *testing.T
+	t      testing.TB
 	master *os.File
 	slave  *os.File // open, so that the line outlives its readers
 }
 
-func plug(t *testing.T) *module {
+func plug(t testing.TB) *module {
 	t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
@@ -140,7 +140,7 @@ type reading struct {
 func read(t *testing.T, src Source) *reading {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &reading{feed: newFeed(src, testLog(t), &Counters{}), got: make(chan []byte, 1), err: make(chan error, 1), stop: stop}
+	r := &reading{feed: newFeed(src, testLog(t), &Counters{}, time.Now), got: make(chan []byte, 1), err: make(chan error, 1), stop: stop}
 	r.got <- nil
 	go func() { r.err <- r.run(ctx) }()
 	collected := make(chan struct{})

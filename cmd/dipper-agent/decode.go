@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -20,13 +21,21 @@ type decodeCmd struct {
 
 // Run prints the fixes of one recording.
 func (c *decodeCmd) Run(ctx context.Context, s command.Streams) error {
-	in, err := c.open(s.In)
+	in := s.In
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	in, err := receiver.Unpack(receiver.Interruptible(ctx, in))
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	out := bufio.NewWriterSize(s.Out, 64<<10)
 	stats, err := decode(ctx, in, out)
-	err = errors.Join(err, in.Close())
 	if flushed := out.Flush(); flushed != nil {
 		return fmt.Errorf("write fixes: %w", flushed)
 	}
@@ -35,17 +44,6 @@ func (c *decodeCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	_, err = io.WriteString(s.Err, summary(stats))
 	return err
-}
-
-func (c *decodeCmd) open(stdin io.Reader) (io.ReadCloser, error) {
-	if c.File != "-" {
-		return receiver.OpenRecording(c.File)
-	}
-	r, err := receiver.Unpack(stdin)
-	if err != nil {
-		return nil, fmt.Errorf("standard input: %w", err)
-	}
-	return io.NopCloser(r), nil
 }
 
 // decode writes a line for each fix of in.

@@ -20,6 +20,7 @@ type runCmd struct {
 	Unit   string        `help:"This unit's id." required:"" placeholder:"ID"`
 	Key    string        `help:"This unit's key, as 'dipper unit add' printed it. Better given as DIPPER_KEY or in the config file, which no other user can read." required:"" placeholder:"KEY"`
 	Spool  string        `help:"Directory in which fixes wait until the service has them." required:"" placeholder:"DIR"`
+	Linger time.Duration `help:"How long a new fix may wait for others to share a message with: 10s at one fix a second cuts the data sent to a fifth." default:"0s"`
 	Status string        `help:"Serve /status and /metrics here, such as 127.0.0.1:8090. They show where the vehicle is." placeholder:"HOST:PORT"`
 	Drain  time.Duration `help:"How long to go on sending after the order to stop." default:"3s"`
 }
@@ -34,12 +35,12 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	if _, err := uplink.CheckURL(c.Server); err != nil {
 		return command.Usagef("--server: %w", err)
 	}
-	if c.Drain <= 0 {
-		return command.Usagef("--drain: %v: want more than 0", c.Drain)
+	if c.Drain <= 0 || c.Linger < 0 {
+		return command.Usagef("--drain and --linger must not be negative, and --drain not 0")
 	}
 	agent, err := receiver.New(receiver.Config{
 		Source: src, Spool: c.Spool, Server: c.Server, Unit: c.Unit, Key: c.Key,
-		Version: name + " " + command.Version(), Status: c.Status, Drain: c.Drain, Log: log,
+		Version: name + " " + command.Version(), Status: c.Status, Linger: c.Linger, Drain: c.Drain, Log: log,
 	})
 	if err != nil {
 		return command.Usagef("%w", err)

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dipper/cmd/internal/command"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// call runs the program as main does.
+func call(ctx context.Context, in io.Reader, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	p := command.Program{Name: name, Help: help, Root: &root{}, Streams: command.Streams{In: in, Out: &out, Err: &errs}}
+	code = p.Run(ctx, args)
+	return code, out.String(), errs.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	recording := filepath.Join(dir, "a.nmea")
+	cut := filepath.Join(dir, "cut.gz")
+	for path, text := range map[string]string{recording: "", cut: "\x1f\x8b\x08\x00"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spool := filepath.Join(dir, "spool")
+	run := func(more ...string) []string {
+		return append([]string{"run", "--server", "ws://127.0.0.1:1", "--unit", "u", "--key", "k", "--spool", spool}, more...)
+	}
+	tests := []struct {
+		name    string
+		args    []string
+		want    int
+		wantErr string
+	}{
+		{"unknown flag", run("--sauce", "auto"), 2, "unknown flag --sauce"},
+		{"unknown command", []string{"ruin"}, 2, "ruin"},
+		{"bad baud", run("--baud", "fast"), 2, "--baud"},
+		{"odd baud", run("--baud", "9601"), 2, "9601"},
+		{"negative baud", run("--baud=-9600"), 2, "--baud"},
+		{"bad source", run("--source", "gps"), 2, "--source"},
+		{"tcp without port", run("--source", "tcp://box"), 2, "missing port"},
+		{"pace of a port", run("--source", "/dev/ttyUSB0", "--pace"), 2, "only a file"},
+		{"bad server", run("--server", "http://centre"), 2, "--server"},
+		{"bad drain", run("--drain", "0s"), 2, "--drain"},
+		{"no key", []string{"run", "--server", "ws://c", "--unit", "u", "--spool", spool}, 2, "--key"},
+		{"no server", []string{"run", "--unit", "u", "--key", "k", "--spool", spool}, 2, "--server"},
+		{"no file", run("--source", "file:"+recording+".not"), 1, "no such file"},
+		{"broken file", run("--source", "file:"+cut), 1, "unexpected EOF"},
+		{"spool is a file", run("--source", "file:"+recording, "--spool", recording), 1, recording},
+		{"status address", run("--source", "file:"+recording, "--status", "256.0.0.1:1"), 1, "status address"},
+		{"decode without file", []string{"decode"}, 2, "<file>"},
+		{"decode no file", []string{"decode", recording + ".not"}, 1, "no such file"},
+		{"decode a directory", []string{"decode", dir}, 1, "is a directory"},
+		{"decode broken file", []string{"decode", cut}, 1, "unexpected EOF"},
+		{"ports takes nothing", []string{"ports", "all"}, 2, "all"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			code, out, errs := call(t.Context(), strings.NewReader(""), tt.args...)
+			if code != tt.want || out != "" {
+				t.Errorf("exit code %d and stdout %q, want %d and nothing", code, out, tt.want)
+			}
+			lines := strings.Split(strings.TrimSuffix(errs, "\n"), "\n")
+			if last := lines[len(lines)-1]; !strings.HasPrefix(last, name+": ") || !strings.Contains(last, tt.wantErr) {
+				t.Errorf("stderr ends with %q, want one line with %q", last, tt.wantErr)
+			}
+			if tt.want == command.ExitUsage && len(lines) != 1 {
+				t.Errorf("stderr %q, want one line", errs)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"decode", "--help"}} {
+		code, out, errs := call(t.Context(), nil, args...)
+		if code != 0 || errs != "" || !strings.Contains(out, "Usage: "+name) {
+			t.Errorf("%v: code %d, stdout %q, stderr %q", args, code, out, errs)
+		}
+	}
+}

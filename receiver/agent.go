@@ -1,0 +1,148 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"dipper/positioning"
+	"dipper/receiver/spool"
+	"dipper/receiver/uplink"
+)
+
+// DefaultDrain is how long an Agent that was told to stop goes on delivering what is in its spool. What does not make it is
+// sent after the next start.
+const DefaultDrain = 3 * time.Second
+
+// Config configures an Agent.
+type Config struct {
+	Source  Source                    // required
+	Decoder positioning.DecoderConfig // the zero value has the defaults
+	Spool   string                    // required: the directory of the spool
+	Server  string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
+	Unit    string                    // required: the unit's id
+	Key     string                    // required: the unit's key
+	Version string                    // of the agent, as told to the service
+	Linger  time.Duration             // how long a new fix may wait for others to share a message with; 0 not at all
+	Status  string                    // HOST:PORT to serve Handler on; "" nowhere
+	Drain   time.Duration             // 0 stands for DefaultDrain
+	Log     *slog.Logger              // nil discards
+	Now     func() time.Time          // nil is time.Now; must run on, may be wrong
+}
+
+// Agent reads one receiver, keeps its fixes and sends them. Use New.
+type Agent struct {
+	cfg      Config
+	counters Counters
+	started  time.Time
+
+	mu     sync.Mutex
+	spool  *spool.Spool   // nil before Run has opened it
+	client *uplink.Client // nil before Run
+	latest report         // what the decoder said last
+}
+
+// New checks cfg. It opens nothing: Run does.
+func New(cfg Config) (*Agent, error) {
+	switch {
+	case cfg.Source == nil:
+		return nil, errors.New("agent: source: missing")
+	case cfg.Spool == "":
+		return nil, errors.New("agent: spool: missing")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Drain == 0 {
+		cfg.Drain = DefaultDrain
+	}
+	a := &Agent{cfg: cfg, started: cfg.Now()}
+	if _, err := a.newClient(nil); err != nil { // only to have it look at the configuration
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *Agent) newClient(sp *spool.Spool) (*uplink.Client, error) {
+	return uplink.NewClient(uplink.Config{
+		URL: a.cfg.Server, Unit: a.cfg.Unit, Key: a.cfg.Key, Agent: a.cfg.Version, Source: sp,
+		Linger: a.cfg.Linger, FlushTimeout: a.cfg.Drain, Log: a.cfg.Log,
+	})
+}
+
+// Counters are what happened so far.
+func (a *Agent) Counters() *Counters { return &a.counters }
+
+// Run reads, keeps and sends until ctx ends; then it puts what it has read into the spool, goes on sending for Config.Drain
+// at most, and returns nil. With a source that ends it also returns when all of it is acknowledged. Run may be called once.
+//
+// An error means that the agent cannot do its work at all: the spool cannot be opened, the status address is taken, a
+// recording cannot be read. A lost source or link is none.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	sp, err := spool.Open(a.cfg.Spool, spool.Options{Log: a.cfg.Log, Now: a.cfg.Now})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sp.Close()) }()
+	client, err := a.newClient(sp)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.spool, a.client = sp, client
+	a.mu.Unlock()
+	var listener net.Listener
+	if a.cfg.Status != "" {
+		if listener, err = net.Listen("tcp", a.cfg.Status); err != nil {
+			return fmt.Errorf("status address: %w", err)
+		}
+	}
+
+	// Sending and the status page outlive ctx: they end after all that was read is in the spool.
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() {
+		if err := client.Run(sending); err != nil {
+			a.cfg.Log.Error("the uplink ended", "err", err)
+		}
+	})
+	if listener != nil {
+		background.Go(func() { a.serveStatus(sending, listener) })
+	}
+	err = a.read(ctx, sp)
+	if err == nil {
+		a.awaitAcks(ctx, sp)
+	}
+	stop()
+	background.Wait() // the client goes on for Config.Drain
+	if left := sp.Unacked().Count(); left > 0 {
+		a.cfg.Log.Warn("stopped with fixes in the spool; they are sent after the next start", "fixes", left)
+	}
+	return err
+}
+
+// read takes the source to its end, or to ctx's, and all that it gave to the disk.
+func (a *Agent) read(ctx context.Context, sp *spool.Spool) error {
+	f := newFeed(a.cfg.Source, a.cfg.Log, &a.counters, a.cfg.Now)
+	fed := make(chan error, 1)
+	go func() { fed <- f.run(ctx) }()
+	a.decode(f, sp)
+	if err := sp.Sync(); err != nil {
+		a.cfg.Log.Error("the disk takes no fixes; they are lost unless they can be sent now", "err", err)
+	}
+	return <-fed
+}
+
+// awaitAcks waits until the service has everything, or ctx ends.
+func (a *Agent) awaitAcks(ctx context.Context, sp *spool.Spool) {
+	const look = 20 * time.Millisecond
+	for sp.Unacked().Count() > 0 && sleep(ctx, look) {
+	}
+}
