@@ -15,7 +15,7 @@ type FramerStats struct {
 	Overlong    uint64 // more than MaxLineLen bytes
 	LongSum     uint64 // "*" with eight hex digits, the CRC-32 form of Unicore and NovAtel, which is not NMEA
 	Comments    uint64 // lines that start with '#': notes in logs, and Unicore/NovAtel ASCII
-	NoiseBytes  uint64 // in no sentence and no comment, line ends not counted
+	NoiseBytes  uint64 // in no sentence and no comment; line ends and NULs are not counted
 }
 
 // Framer finds sentences in a byte stream given in any slicing. The zero value is ready.
@@ -172,14 +172,23 @@ func (f *Framer) sentence() ([]byte, bool) {
 	for i := len(f.line) - 4; i >= 0; i-- { // the last three bytes are "*hh"
 		c := f.line[i]
 		if (c == '$' || c == '!') && sum == f.sum {
-			if i > 0 {
-				f.stats.Cut++
-			}
+			f.countLead(f.line[:i])
 			return f.line[i:], true
 		}
 		sum ^= c
 	}
 	return nil, false
+}
+
+// countLead counts what stood between an earlier start and the sentence.
+func (f *Framer) countLead(lead []byte) {
+	switch {
+	case len(lead) == 0:
+	case addressed(lead):
+		f.stats.Cut++
+	default:
+		f.stats.NoiseBytes += uint64(len(lead))
+	}
 }
 
 // lineEnd gives up a sentence that reached the end of its line.
