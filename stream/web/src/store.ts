@@ -10,8 +10,8 @@ export const State = { Unplaced: 0, Moving: 1, Stopped: 2, Silent: 3 } as const;
 export type State = (typeof State)[keyof typeof State];
 export const STATES = [State.Moving, State.Stopped, State.Silent] as const;
 
-/** Slower than this stands still: a receiver at rest reports up to about half of it. 0.7 m/s is 2.5 km/h, 1.4 knots. */
-export const MOVING_CMPS = 70;
+/** Slower than this stands still: above what receivers report for a parked vehicle, and the service's own limit for its counts. */
+export const MOVING_CMPS = 50;
 /** A unit that has told nothing for this long is silent. */
 export const SILENT_MS = 180_000;
 /** How long a vehicle glides from the fix before to the newest one. Longer gaps jump: between far fixes nothing is known. */

@@ -69,7 +69,7 @@ export const en = {
   "unit.trail.km": "{km} km in {n} fixes",
   "unit.trail.none": "No fixes in the last hour",
   "unit.trail.first": "The first {n} fixes of the hour are shown",
-  "unit.complete": "Complete",
+  "unit.complete": "Completeness",
   "unit.complete.all": "all {n} fixes are here",
   "unit.complete.missing": "{missing} of {n} fixes still to come",
   "unit.complete.none": "no fixes yet",

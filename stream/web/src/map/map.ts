@@ -337,8 +337,8 @@ export class FleetMap {
     return best;
   }
 
-  /** Flies to a point, not closer than it is when it is close already. */
-  fly(lon: number, lat: number, zoom = 13): void {
+  /** Flies to a point, at least as near as zoom, and no farther off than it is. */
+  fly(lon: number, lat: number, zoom = 11.5): void {
     const to = Math.max(zoom, this.map.getZoom());
     const camera = { center: [lon, lat] as [number, number], zoom: to };
     if (this.still.matches) this.map.jumpTo(camera);

@@ -16,6 +16,9 @@ export const FENCE_HIT = ["fence-fill", "fence-corridor"];
 /** A width in metres (property "wide", pixels at zoom 0) at every zoom. */
 const METRES: ExpressionSpecification = ["interpolate", ["exponential", 2], ["zoom"], 0, ["get", "wide"], 24, ["*", ["get", "wide"], 2 ** 24]];
 
+/** Built-up areas come from a coarser map than the coast: near, they would lie in the sea. */
+const URBAN_OPACITY: ExpressionSpecification = ["interpolate", ["linear"], ["zoom"], 7.5, 1, 9.5, 0];
+
 const MARKED: ExpressionSpecification = ["==", ["get", "marked"], true];
 
 export function style(t: MapTheme): StyleSpecification {
@@ -27,7 +30,7 @@ export function layers(t: MapTheme): LayerSpecification[] {
   return [
     { id: "water", type: "background", paint: { "background-color": t.water } },
     { id: "land", type: "fill", source: "land", paint: { "fill-color": t.land, "fill-antialias": false } },
-    { id: "urban", type: "fill", source: "urban", paint: { "fill-color": t.urban, "fill-antialias": false } },
+    { id: "urban", type: "fill", source: "urban", paint: { "fill-color": t.urban, "fill-antialias": false, "fill-opacity": URBAN_OPACITY } },
     { id: "coast", type: "line", source: "coast", paint: { "line-color": t.coast, "line-width": ["interpolate", ["linear"], ["zoom"], 2, 0.5, 9, 1.2] } },
     { id: "grid", type: "line", source: "grid", paint: { "line-color": t.grid, "line-width": 1, "line-opacity": 0.07 } },
     {

@@ -7,7 +7,7 @@ export function Events({ app, foldable }: { app: App; foldable: boolean }) {
   const { t, feed } = app;
   const hidden = foldable && app.feedHidden;
   return (
-    <section class="feed" aria-label={t("bar.events")} data-hidden={hidden}>
+    <section class="feed" aria-label={t("bar.events")} data-hidden={hidden} data-empty={feed.events.length === 0}>
       {foldable && (
         <header>
           <h2>{t("bar.events")}</h2>

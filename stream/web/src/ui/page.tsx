@@ -161,6 +161,15 @@ function useMap(app: App, makeMap: MakeMap, box: { current: HTMLDivElement | nul
   return map;
 }
 
+/** Puts the cursor into the search, at once where it is there, so that no key typed after "/" is lost. */
+function focusSearch(app: App): void {
+  const now = document.getElementById("search");
+  if (now) return now.focus();
+  if (app.draft) return;
+  app.setTab("vehicles");
+  requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("search")?.focus()));
+}
+
 /** Keys that work wherever nothing is being typed. */
 function useKeys(app: App): void {
   useEffect(() => {
@@ -172,8 +181,7 @@ function useKeys(app: App): void {
       if (typing) return;
       switch (e.key) {
         case "/":
-          app.setTab("vehicles");
-          requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("search")?.focus()));
+          focusSearch(app);
           break;
         case "a":
           app.showAll();

@@ -24,10 +24,12 @@ export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
   const activeRow = active ? app.fleet.row(active) : -1;
   const index = rows.indexOf(activeRow);
 
-  const move = (to: number) => {
-    if (rows.length === 0) return;
-    const i = Math.max(0, Math.min(rows.length - 1, to));
-    setActive(app.fleet.id[rows[i]!]!);
+  // Keys count for what the list holds now, which may be a frame ahead of what is drawn.
+  const move = (by: number) => {
+    const now = app.rows();
+    if (now.length === 0) return;
+    const i = Math.max(0, Math.min(now.length - 1, now.indexOf(activeRow) + by));
+    setActive(app.fleet.id[now[i]!]!);
     list.current?.reveal(i);
   };
   const choose = (row: number) => {
@@ -37,10 +39,12 @@ export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
   };
   const onKey = (e: KeyboardEvent) => {
     const page = Math.max(1, (list.current?.page() ?? 10) - 1);
-    const steps: Record<string, number> = { ArrowDown: index + 1, ArrowUp: index - 1, PageDown: index + page, PageUp: index - page };
+    const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
     if (e.key in steps) move(steps[e.key]!);
-    else if (e.key === "Enter" && rows.length > 0) choose(rows[Math.max(0, index)]!);
-    else return;
+    else if (e.key === "Enter") {
+      const now = app.rows();
+      if (now.length > 0) choose(now[Math.max(0, now.indexOf(activeRow))]!);
+    } else return;
     e.preventDefault();
   };
 
@@ -61,15 +65,9 @@ export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
       ) : (
         <EmptyList app={app} />
       )}
-      <footer class="count">
-        {t2(app, rows.length)}
-      </footer>
+      <footer class="count">{app.t("list.shown", { n: integer(rows.length, app.language), total: integer(app.fleet.size, app.language) })}</footer>
     </div>
   );
-}
-
-function t2(app: App, shown: number): string {
-  return app.t("list.shown", { n: integer(shown, app.language), total: integer(app.fleet.size, app.language) });
 }
 
 function SearchField({ app, onKey, listId, activeId }: { app: App; onKey: (e: KeyboardEvent) => void; listId: string; activeId: string }) {
