@@ -2,7 +2,6 @@ package geofence
 
 import (
 	"math"
-	"testing"
 	"time"
 
 	"dipper/positioning"
@@ -26,13 +25,13 @@ func offset(p geo.Point, east, north float64) geo.Point {
 }
 
 // block is a rectangle around p in metres.
-func block(t testing.TB, p geo.Point, east, north float64) Shape {
+func block(t failer, p geo.Point, east, north float64) Shape {
 	t.Helper()
 	c := func(x, y float64) geo.Point { return offset(p, x*east/2, y*north/2) }
 	return mustPolygon(t, []geo.Point{c(-1, -1), c(1, -1), c(1, 1), c(-1, 1), c(-1, -1)})
 }
 
-func mustPolygon(t testing.TB, rings ...[]geo.Point) Shape {
+func mustPolygon(t failer, rings ...[]geo.Point) Shape {
 	t.Helper()
 	s, err := NewPolygons([][][]geo.Point{rings}, Limits{})
 	if err != nil {
@@ -41,7 +40,7 @@ func mustPolygon(t testing.TB, rings ...[]geo.Point) Shape {
 	return s
 }
 
-func mustCircle(t testing.TB, p geo.Point, radius float64) Shape {
+func mustCircle(t failer, p geo.Point, radius float64) Shape {
 	t.Helper()
 	s, err := NewCircle(p, radius)
 	if err != nil {
@@ -50,7 +49,7 @@ func mustCircle(t testing.TB, p geo.Point, radius float64) Shape {
 	return s
 }
 
-func mustCorridor(t testing.TB, width float64, line ...geo.Point) Shape {
+func mustCorridor(t failer, width float64, line ...geo.Point) Shape {
 	t.Helper()
 	s, err := NewCorridor(line, width, Limits{})
 	if err != nil {
@@ -105,3 +104,9 @@ func east(p geo.Point) float64 {
 }
 
 func sign(v float64) float64 { return math.Copysign(1, v) }
+
+// failer is what *testing.T, *testing.B and *rapid.T have in common here.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+}

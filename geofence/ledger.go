@@ -24,10 +24,10 @@ func NewLedger(unit string, ix *Index) *Ledger { return &Ledger{unit: unit, ix: 
 // depends on nothing but unit, index, s and ob, whether or not s was encoded and decoded between two steps, and it allocates
 // only where something changes. A fix that was refused by a gate, or that is not later than s.Time(), changes nothing.
 //
-//   - A visit opens (Enter) at the first fix deeper inside than Band, and closes (Exit) at the first fix farther outside,
-//     or by Patience. The event's FixTime is that fix's; its Time is when the border was crossed: on the straight way from the last fix
-//     on the old side to the first on the new side of the run that led there. However long the silence between the two, the event
-//     is told.
+//   - A visit opens (Enter) at the first fix deeper inside than Band, or by Patience, and closes (Exit) at the first fix farther
+//     outside than Band. The event's FixTime is that fix's; its Time is when the border was crossed: on the straight way from the
+//     last fix on the old side to the first on the new side of the run that led there. However long the silence between the two,
+//     the event is told.
 //   - PlusMinusS bounds Time: by the farther of those two fixes, because nobody knows how the vehicle moved between them, and by
 //     BoundErrors errors of the fixes at the speed of the crossing.
 //   - A straight way between two fixes that leads through the fence, deeper than the band, is as good as a fix there, up to

@@ -57,7 +57,7 @@ func TestScenarios(t *testing.T) {
 			}
 			return r
 		}(), "enter yard 0.8[8]"},
-		{"patience is spent once", yard, func() *trip {
+		{"then wanders over the line: one visit", yard, func() *trip {
 			r := newTrip().fix(-110, 0, time.Second)
 			r.mps = 0
 			for _, x := range []float64{-97, -103, -97, -103} {

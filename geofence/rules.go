@@ -24,9 +24,9 @@ const (
 	// fix, less what the errors of the two explain.
 	MovingMps = 1.0
 
-	// Patience opens or closes a visit without the band being passed: PatienceFixes or more in a row on the new side, over at least
-	// this time. It is for trucks that park along the fence, and it is spent once: until a fix is beyond the band, the
-	// next change needs the band. So a vehicle on the line makes one visit at most.
+	// Patience opens a visit without the band being passed: after PatienceFixes or more in a row inside, over at least this time.
+	// It is for trucks that park along the fence. Nothing closes a visit but the band, so that a vehicle on the line makes
+	// one visit at most.
 	Patience      = time.Minute
 	PatienceFixes = 3
 

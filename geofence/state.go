@@ -28,7 +28,7 @@ type sight struct {
 	seq    uint64
 }
 
-// stay is how a unit stands to one fence that it is in, or was near the border of at the last fix.
+// stay is how a unit stands to one fence that it has a visit in, or that it was in, within the band, at the last fix.
 type stay struct {
 	fence    string
 	revision uint64
@@ -36,7 +36,6 @@ type stay struct {
 	atStart  bool
 	dwelt    bool  // the dwell event was given
 	over     uint8 // fixes in a row above the speed limit; overTold from the second
-	spent    bool  // a visit was opened or closed by patience alone; cleared by a fix beyond the band
 	since    int64 // Unix milliseconds; with plusMinus of an open visit
 	plusMs   int64
 	run      run
@@ -83,7 +82,6 @@ const (
 	flagIn = 1 << iota
 	flagAtStart
 	flagDwelt
-	flagSpent
 	flagRun
 )
 
@@ -111,7 +109,7 @@ func (y *stay) appendBinary(dst []byte) []byte {
 	dst = appendText(dst, y.fence)
 	dst = binary.AppendUvarint(dst, y.revision)
 	flags := byte(0)
-	for i, on := range [...]bool{y.in, y.atStart, y.dwelt, y.spent, y.run.fixes > 0} {
+	for i, on := range [...]bool{y.in, y.atStart, y.dwelt, y.run.fixes > 0} {
 		if on {
 			flags |= 1 << i
 		}
@@ -190,7 +188,7 @@ func (d *decoder) stay() stay {
 	if flags >= 2*flagRun {
 		d.fail("flags %x", flags)
 	}
-	y.in, y.atStart, y.dwelt, y.spent = flags&flagIn != 0, flags&flagAtStart != 0, flags&flagDwelt != 0, flags&flagSpent != 0
+	y.in, y.atStart, y.dwelt = flags&flagIn != 0, flags&flagAtStart != 0, flags&flagDwelt != 0
 	if y.over = d.byte(); y.over > overTold {
 		d.fail("%d fixes over the limit", y.over)
 	}

@@ -19,14 +19,14 @@ func (s Shape) validate() *InvalidError {
 		return nil
 	}
 	polygons := make([]geom.Polygon, len(s.parts))
-	west := s.parts[0].box.west
+	west := s.seam()
 	for i := range s.parts {
 		q := &s.parts[i]
 		path := ""
 		if s.kind == MultiShape {
 			path = index("", i)
 		}
-		shift := float64(lonStep(west, q.box.west))
+		shift := float64(eastOf(west, q.box.west))
 		rings := make([]geom.LineString, len(q.rings))
 		for j, r := range q.rings {
 			rings[j] = lineString(r, shift)
@@ -42,6 +42,17 @@ func (s Shape) validate() *InvalidError {
 		}
 	}
 	return nil
+}
+
+// seam is the longitude at which the earth is cut open to lay the polygons out flat: the 180° meridian, so that polygons that
+// RFC 7946 section 3.1.9 has cut there do not touch; but if one goes across it, the west side of that one.
+func (s Shape) seam() int32 {
+	for i := range s.parts {
+		if b := s.parts[i].box; int64(b.west)+b.width > halfTurn {
+			return b.west
+		}
+	}
+	return -halfTurn
 }
 
 func lineString(r []vertex, shift float64) geom.LineString {
@@ -81,14 +92,16 @@ func (q *part) explain(path string, cause error) *InvalidError {
 
 // explainOverlap finds where two polygons overlap.
 func (s Shape) explainOverlap(cause error) *InvalidError {
+	seam := s.seam()
+	flat := part{box: box{west: seam}} // the frame of all edges
 	for i := range s.parts {
 		q := &s.parts[i]
 		for j := range s.parts[:i] {
 			p := &s.parts[j]
-			edges := s.parts[0].edgesOf(p, j, nil)
-			edges = s.parts[0].edgesOf(q, i, edges)
+			edges := p.edges(seam, j, nil)
+			edges = q.edges(seam, i, edges)
 			if x, ok := firstCrossing(edges); ok {
-				return invalidAt(s.parts[0].at(x.place), index("", i), "the polygon meets polygon %d in more than single points", j)
+				return invalidAt(flat.at(x.place), index("", i), "the polygon meets polygon %d in more than single points", j)
 			}
 			for _, pair := range [2][2]*part{{p, q}, {q, p}} {
 				v := pair[1].rings[0][0].exact()
@@ -116,16 +129,16 @@ func ringEdges(r []vertex, ring int, edges []edge) []edge {
 	return edges
 }
 
-// edgesOf gives the edges of another part in the frame of q, all as ring number n.
-func (q *part) edgesOf(p *part, n int, edges []edge) []edge {
-	shift := float64(lonStep(q.box.west, p.box.west))
+// edges appends the edges of all rings with longitudes east of the seam, as one ring number n.
+func (q *part) edges(seam int32, n int, edges []edge) []edge {
+	shift := float64(eastOf(seam, q.box.west))
 	from := len(edges)
-	for _, r := range p.rings {
+	for _, r := range q.rings {
 		edges = ringEdges(r, n, edges)
 	}
-	for i := range edges[from:] {
-		edges[from+i].ax += shift
-		edges[from+i].bx += shift
+	for i := from; i < len(edges); i++ {
+		edges[i].ax += shift
+		edges[i].bx += shift
 	}
 	return edges
 }

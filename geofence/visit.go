@@ -21,8 +21,7 @@ func (t *step) arrive(y *stay, f *Fence, slot int32) bool {
 	if inside {
 		return t.outside(y, f)
 	}
-	t.pass(y, f)
-	return false
+	return t.pass(y, f)
 }
 
 // advance decides for a fence that the state knows. It reports whether y is still to be remembered.
@@ -36,24 +35,16 @@ func (t *step) advance(y *stay, f *Fence) bool {
 // outside takes a fix of a vehicle without an open visit.
 func (t *step) outside(y *stay, f *Fence) bool {
 	if !f.Shape.contains(t.cur.place) {
-		if y.run.fixes > 0 {
-			t.pass(y, f)
-		}
-		y.run = run{}
-		if !y.spent {
-			return false
-		}
-		depth, _ := f.Shape.depth(t.cur.place)
-		return -depth < t.exitBand()
+		return y.run.fixes > 0 && t.pass(y, f)
 	}
 	depth, reach := f.Shape.depth(t.cur.place)
 	t.extendRun(y, f, depth)
-	beyond := depth >= t.enterBand(reach)
-	if !beyond { // a fix on either side of a narrow gate: the way between them led through its middle
-		_, beyond = t.passed(f)
+	proven := depth >= t.enterBand(reach) || t.patient(y)
+	if !proven { // a fix on either side of a narrow gate: the way between them led through its middle
+		_, proven = t.passed(f)
 	}
-	if beyond || t.patient(y) {
-		t.open(y, !beyond)
+	if proven {
+		t.open(y)
 		t.whileIn(y, f)
 	}
 	return true
@@ -63,10 +54,6 @@ func (t *step) outside(y *stay, f *Fence) bool {
 func (t *step) inside(y *stay, f *Fence) bool {
 	if f.Shape.contains(t.cur.place) {
 		y.run = run{}
-		if y.spent {
-			depth, reach := f.Shape.depth(t.cur.place)
-			y.spent = depth < t.enterBand(reach)
-		}
 		t.whileIn(y, f)
 		return true
 	}
@@ -75,13 +62,17 @@ func (t *step) inside(y *stay, f *Fence) bool {
 	if y.over < overTold {
 		y.over = 0
 	}
+	return t.stillIn(y, f, depth)
+}
+
+// stillIn closes a visit whose vehicle is out if the fix is beyond the band.
+func (t *step) stillIn(y *stay, f *Fence, depth float64) bool {
 	t.dwell(y, f, y.run.at)
-	if beyond := -depth >= t.exitBand(); beyond || t.patient(y) {
-		t.tell(y, Exit, y.run.at, y.run.where, t.plusMs(y.run), "")
-		*y = stay{fence: y.fence, revision: y.revision, spent: !beyond}
-		return y.spent
+	if -depth < t.exitBand() {
+		return true
 	}
-	return true
+	t.tell(y, Exit, y.run.at, y.run.where, t.plusMs(y.run), "")
+	return false
 }
 
 // extendRun counts the fix into the run on the other side of the border; its first finds the crossing.
@@ -94,9 +85,9 @@ func (t *step) extendRun(y *stay, f *Fence, depth float64) {
 	}
 }
 
-// patient reports whether the run is long enough without passing the band.
+// patient reports whether the run inside is long enough to open a visit without passing the band.
 func (t *step) patient(y *stay) bool {
-	return !y.spent && y.run.fixes >= PatienceFixes && t.cur.ms-y.run.first >= Patience.Milliseconds()
+	return y.run.fixes >= PatienceFixes && t.cur.ms-y.run.first >= Patience.Milliseconds()
 }
 
 // crossing interpolates where the way from the last fix to this one crosses the border.
@@ -120,6 +111,9 @@ func (t *step) crossingAt(at, closing float64) run {
 		first: t.cur.ms, at: ms, where: along(t.prev.place, t.cur.place, at),
 		gapMs: max(ms-t.prev.ms, t.cur.ms-ms), slipMs: maxMillis,
 	}
+	if v := max(t.prev.speed, t.cur.speed); closing > v*float64(gap)/1000 { // never for NaN, unknown
+		closing = v * float64(gap) / 1000 // the rest is noise
+	}
 	slip := BoundErrors * max(t.prev.errM, t.cur.errM) / closing * float64(gap)
 	if slip < maxMillis { // not for a closing of 0
 		r.slipMs = int64(math.Ceil(slip))
@@ -134,10 +128,10 @@ func (t *step) plusMs(r run) int64 {
 }
 
 // open begins a visit at the crossing of the run.
-func (t *step) open(y *stay, spent bool) {
+func (t *step) open(y *stay) {
 	plus := t.plusMs(y.run)
 	t.tell(y, Enter, y.run.at, y.run.where, plus, "")
-	*y = stay{fence: y.fence, revision: y.revision, in: true, spent: spent, since: y.run.at, plusMs: plus}
+	*y = stay{fence: y.fence, revision: y.revision, in: true, since: y.run.at, plusMs: plus}
 }
 
 // passed finds the first stretch of the way from the last fix to this one that goes deeper in than the band, unless the silence
@@ -149,24 +143,23 @@ func (t *step) passed(f *Fence) (span, bool) {
 	return f.Shape.passes(t.prev.place, t.cur.place, t.enterBand)
 }
 
-// pass tells of a visit that no fix proves, only the way between the last two.
-func (t *step) pass(y *stay, f *Fence) {
+// pass opens a visit that no fix proves, only the way between the last two, and closes it if this fix is far enough outside. It reports
+// whether the visit is open.
+func (t *step) pass(y *stay, f *Fence) bool {
 	sp, ok := t.passed(f)
 	if !ok {
-		return
+		return false
 	}
-	middle, _ := f.Shape.depth(along(t.prev.place, t.cur.place, (sp.in+sp.out)/2))
 	before, _ := f.Shape.depth(t.prev.place)
+	middle, _ := f.Shape.depth(along(t.prev.place, t.cur.place, (sp.in+sp.out)/2))
 	after, _ := f.Shape.depth(t.cur.place)
-	in, out := t.crossingAt(sp.in, (math.Abs(before)+middle)), t.crossingAt(sp.out, middle+math.Abs(after))
-	if y.run.fixes > 0 {
-		in = y.run
+	if y.run.fixes == 0 {
+		y.run = t.crossingAt(sp.in, math.Abs(before)+middle)
 	}
-	y.run = in
-	t.open(y, false)
-	t.dwell(y, f, out.at)
-	t.tell(y, Exit, out.at, out.where, t.plusMs(out), "")
-	*y = stay{fence: y.fence, revision: y.revision}
+	t.open(y)
+	y.run = t.crossingAt(sp.out, middle-after)
+	y.run.fixes = 1
+	return t.stillIn(y, f, after)
 }
 
 // whileIn looks for what can happen during a visit at a fix inside.
