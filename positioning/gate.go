@@ -21,6 +21,8 @@ const (
 	DefaultMaxSpeedMps = 50
 	// DefaultJumpSlackM is how far two fixes may lie apart whatever the time between them: what a receiver's error does.
 	DefaultJumpSlackM = 30
+	// maxJumpSlackM bounds what a bad error estimate can excuse.
+	maxJumpSlackM = 300
 	// DefaultJumpConfirm is how many fixes that agree among themselves make a new place credible.
 	DefaultJumpConfirm = 3
 )
@@ -163,7 +165,7 @@ func (g *Gate) reachable(a, b place) bool {
 	dt := math.Abs(b.at.Sub(a.at).Seconds())
 	slack := max(0, g.cfg.JumpSlackM)
 	if e := 3 * math.Hypot(a.errM, b.errM); e > slack { // false where one is unknown
-		slack = e
+		slack = min(e, max(slack, maxJumpSlackM))
 	}
 	return geo.Distance(a.point, b.point) <= g.cfg.MaxSpeedMps*dt+slack
 }

@@ -1,0 +1,421 @@
+package positioning
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// line gives a sentence its checksum and line end.
+func line(body string) string {
+	var c byte
+	for i := range len(body) {
+		c ^= body[i]
+	}
+	return fmt.Sprintf("$%s*%02X\r\n", body, c)
+}
+
+func lines(bodies ...string) string {
+	var b strings.Builder
+	for _, s := range bodies {
+		b.WriteString(line(s))
+	}
+	return b.String()
+}
+
+func decode(t *testing.T, in string) ([]Fix, Stats) {
+	t.Helper()
+	return decodeAll([]byte(in))
+}
+
+// one decodes input that must hold exactly one fix.
+func one(t *testing.T, bodies ...string) Fix {
+	t.Helper()
+	fixes, stats := decode(t, lines(bodies...))
+	if len(fixes) != 1 {
+		t.Fatalf("%d fixes, want one; %+v", len(fixes), stats)
+	}
+	return fixes[0]
+}
+
+func times(fixes []Fix) string {
+	var s []string
+	for _, f := range fixes {
+		s = append(s, f.Time.Format("01-02T15:04:05.000"))
+	}
+	return strings.Join(s, " ")
+}
+
+const (
+	rmcA = "GNRMC,040506.200,A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A,V"
+	ggaA = "GNGGA,040506.200,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,"
+	gsaB = "GNGSA,A,3,13,27,37,,,,,,,,,,1.5,0.9,1.2,4"
+	gsaG = "GNGSA,A,3,01,02,03,04,,,,,,,,,1.5,0.9,1.2,1"
+)
+
+func TestFixOfAnEpoch(t *testing.T) {
+	f := one(t, rmcA, ggaA, gsaB, gsaG, "GNVTG,90.0,T,,M,1.0,N,1.9,K,A")
+	want := NewFix(time.Date(2026, 11, 23, 4, 5, 6, 200e6, time.UTC), f.Point)
+	want.AltitudeM, want.SpeedMps, want.CourseDeg = 12.3, 10*1852.0/3600, 271.5 // RMC's, not VTG's
+	want.HDOP, want.ErrM = 0.8, 0.8*UERESingle
+	want.Mode, want.Solution = Mode3D, SolutionSingle
+	want.Sats.Used[BeiDou], want.Sats.Used[GPS], want.Sats.Total = 3, 4, 16
+	if !f.Equal(want) {
+		t.Errorf("got  %s\nwant %s", AppendJSON(nil, f), AppendJSON(nil, want))
+	}
+	if math.Abs(f.Point.Lat-36.0671333333) > 1e-9 || math.Abs(f.Point.Lon-120.3826250) > 1e-9 {
+		t.Errorf("at %v", f.Point)
+	}
+}
+
+func TestUnknownStaysUnknown(t *testing.T) {
+	f := one(t, "GNRMC,040506.00,A,3604.0280,N,12022.9575,E,,,231126,,,A")
+	for name, v := range map[string]float64{"altitude": f.AltitudeM, "speed": f.SpeedMps, "course": f.CourseDeg, "HDOP": f.HDOP, "error": f.ErrM} {
+		if Known(v) {
+			t.Errorf("%s = %v, want unknown", name, v)
+		}
+	}
+	if f.Sats != (Sats{}) || f.Mode != Mode2D || f.Solution != SolutionSingle {
+		t.Errorf("got %s", AppendJSON(nil, f))
+	}
+}
+
+func TestVTGFillsWhatRMCLeavesEmpty(t *testing.T) {
+	f := one(t, "GNRMC,040506.00,A,3604.0280,N,12022.9575,E,,,231126,,,A", "GNVTG,90.0,T,,M,,N,36.0,K,A")
+	if f.CourseDeg != 90 || math.Abs(f.SpeedMps-10) > 1e-12 {
+		t.Errorf("speed %v course %v, want 10 and 90", f.SpeedMps, f.CourseDeg)
+	}
+	f = one(t, "GNRMC,040506.00,A,3604.0280,N,12022.9575,E,,,231126,,,A", "GNVTG,,T,,M,2.0,N,,K,A")
+	if Known(f.CourseDeg) {
+		t.Errorf("course %v out of nothing", f.CourseDeg)
+	}
+}
+
+func TestNoFix(t *testing.T) {
+	const place = "3604.0280,N,12022.9575,E"
+	tests := map[string][]string{
+		"status V with the last place":         {"GNRMC,040506.00,V," + place + ",,,231126,,,N,V"},
+		"status V, GGA not yet told":           {"GNRMC,040506.00,V," + place + ",,,231126,,,A", "GNGGA,040506.00," + place + ",1,09,0.9,12.0,M,8.0,M,,"},
+		"quality 0 with the last place":        {rmcA, "GNGGA,040506.20," + place + ",0,00,99.99,1108.8,M,,M,,"},
+		"mode N":                               {"GNRMC,040506.00,A," + place + ",,,231126,,,N"},
+		"GSA 1 in all systems":                 {rmcA, "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,1", "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,4"},
+		"GNS of no system":                     {rmcA, "GNGNS,040506.20," + place + ",NNNN,00,,,0.0,,0000"},
+		"GLL V":                                {rmcA, "GNGLL," + place + ",040506.20,V,N"},
+		"empty place":                          {"GNRMC,040506.00,A,,N,,E,,,231126,,,A"},
+		"cold start":                           {"GPRMC,,V,,,,,,,,,,N", "GPGGA,,,,,,0,,,,,,,,"},
+		"cold start with an invented date, 00": {"GPRMC,235959.00,V,0000.0000,N,00000.0000,E,,,250910,,,N"},
+	}
+	for name, in := range tests {
+		t.Run(name, func(t *testing.T) {
+			fixes, stats := decode(t, lines(in...))
+			if len(fixes) != 0 {
+				t.Errorf("a fix: %s", AppendJSON(nil, fixes[0]))
+			}
+			if stats.Epochs.NoFix+stats.Epochs.NoTime == 0 {
+				t.Errorf("not counted: %+v", stats.Epochs)
+			}
+		})
+	}
+}
+
+func TestStillAFix(t *testing.T) {
+	const place = "3604.0280,N,12022.9575,E"
+	tests := map[string][]string{
+		"nav status V":           {"GNRMC,040506.00,A," + place + ",,,231126,,,A,V"},
+		"nav status U":           {"GNRMC,040506.00,A," + place + ",,,231126,,,A,U"},
+		"GSA 1 of one system":    {rmcA, "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,2", gsaB},
+		"GGA 0 of one system":    {rmcA, "GLGGA,040506.20," + place + ",0,00,,,M,,M,,", ggaA},
+		"Quectel's mode caution": {"GNRMC,040506.00,A," + place + ",,,231126,,,C"},
+		"before NMEA 2.3":        {"GPRMC,040506,A," + place + ",1.0,2.0,231126,,"},
+		"no checksum of others":  {rmcA[:20], ggaA, rmcA},
+	}
+	for name, in := range tests {
+		t.Run(name, func(t *testing.T) {
+			if fixes, stats := decode(t, lines(in...)); len(fixes) != 1 {
+				t.Errorf("%d fixes; %+v", len(fixes), stats)
+			}
+		})
+	}
+}
+
+func TestSolution(t *testing.T) {
+	for mode, want := range map[string]Solution{"A": SolutionSingle, "D": SolutionDifferential, "P": SolutionPPS, "R": SolutionRTKFixed,
+		"F": SolutionRTKFloat, "E": SolutionDeadReckoning, "M": SolutionManual, "S": SolutionSimulator, "U": SolutionSingle, "": SolutionUnknown} {
+		if f := one(t, "GNRMC,040506.00,A,3604.0280,N,12022.9575,E,,,231126,,,"+mode); f.Solution != want {
+			t.Errorf("mode %q is %v, want %v", mode, f.Solution, want)
+		}
+	}
+	for quality, want := range map[int]Solution{1: SolutionSingle, 2: SolutionDifferential, 3: SolutionPPS, 4: SolutionRTKFixed,
+		5: SolutionRTKFloat, 6: SolutionDeadReckoning, 7: SolutionManual, 8: SolutionSimulator, 9: SolutionDifferential} {
+		gga := fmt.Sprintf("GNGGA,040506.200,3604.0280,N,12022.9575,E,%d,16,0.8,12.3,M,8.0,M,,", quality)
+		if f := one(t, gga, strings.TrimSuffix(rmcA, ",A,V")); f.Solution != want {
+			t.Errorf("quality %d is %v, want %v", quality, f.Solution, want)
+		}
+	}
+	if f := one(t, ggaA, strings.Replace(rmcA, ",A,V", ",E,V", 1)); f.Solution != SolutionDeadReckoning {
+		t.Errorf("mode E beside quality 1 is %v", f.Solution)
+	}
+	if f := one(t, "GNRMC,040506.00,A,3604.0280,N,12022.9575,E,,,231126,,,", "GNGNS,040506.00,3604.0280,N,12022.9575,E,ANRN,07,1.2,153.8,8.3,,0000"); f.Solution != SolutionRTKFixed || f.Sats.Total != 7 {
+		t.Errorf("GNS: %s", AppendJSON(nil, f))
+	}
+}
+
+func TestErrorEstimate(t *testing.T) {
+	tests := []struct {
+		name string
+		in   []string
+		want float64
+		src  ErrSource
+	}{
+		{"GST before HDOP", []string{rmcA, ggaA, "GNGST,040506.20,32,9,9,97,3.0,4.0,5"}, 5, ErrFromGST},
+		{"GST's ellipse", []string{rmcA, ggaA, "GNGST,040506.20,32,3.0,4.0,97,,,"}, 5, ErrFromGST},
+		{"GST of zeros", []string{rmcA, ggaA, "GNGST,040506.20,0,0,0,0,0.0,0.0,0"}, 0.8 * UERESingle, ErrFromHDOP},
+		{"GST empty", []string{rmcA, ggaA, "GNGST,040506.20,,,,,,,"}, 0.8 * UERESingle, ErrFromHDOP},
+		{"differential", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,2,", 1)}, 0.8 * UEREDifferential, ErrFromHDOP},
+		{"RTK", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,4,", 1)}, 0.8 * UERERTKFixed, ErrFromHDOP},
+		{"HDOP of GSA", []string{rmcA, gsaB}, 0.9 * UERESingle, ErrFromHDOP},
+		{"HDOP as a mark for none", []string{rmcA, strings.Replace(ggaA, ",0.8,", ",99.99,", 1)}, math.NaN(), ErrUnknown},
+		{"dead reckoning", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,6,", 1)}, math.NaN(), ErrUnknown},
+		{"nothing", []string{rmcA}, math.NaN(), ErrUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fixes, stats := decode(t, lines(tt.in...))
+			if len(fixes) != 1 {
+				t.Fatalf("%d fixes", len(fixes))
+			}
+			if got := fixes[0].ErrM; math.Abs(got-tt.want) > 1e-9 || math.IsNaN(got) != math.IsNaN(tt.want) {
+				t.Errorf("ErrM = %v, want %v", got, tt.want)
+			}
+			if stats.ErrSource[tt.src] != 1 {
+				t.Errorf("source counted %v", stats.ErrSource)
+			}
+		})
+	}
+}
+
+// cycle is the order in which a receiver sends the sentences of an instant; %s stands for its time.
+type cycle []string
+
+var cycles = map[string]cycle{
+	"CASIC": {"GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,", "GNGLL,3604.0280,N,12022.9575,E,%s,A,A", gsaB, gsaG,
+		"GNRMC,%s,A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A,V", "GNVTG,90.0,T,,M,1.0,N,1.9,K,A", "GNZDA,%s,23,11,2026,00,00"},
+	"UM621": {"GNRMC,%s,A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A,V", "GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,", gsaB, gsaG},
+	"u-blox": {"GNRMC,%s,A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A,V", "GNVTG,90.0,T,,M,1.0,N,1.9,K,A",
+		"GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,", gsaB, gsaG, "GNGLL,3604.0280,N,12022.9575,E,%s,A,A"},
+	"LC79D": {gsaB, gsaG, "GNVTG,90.0,T,,M,1.0,N,1.9,K,A", "GNRMC,%s,A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A,V",
+		"GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,", "GNGLL,3604.0280,N,12022.9575,E,%s,A,A"},
+}
+
+// at is the cycle's sentences of second n after 04:00; in odd seconds it uses one BeiDou satellite less, which shows
+// whether GSA got to its own instant.
+func (c cycle) at(n int) string {
+	clock := fmt.Sprintf("%02d%02d%02d.00", 4+n/3600, n/60%60, n%60)
+	var b strings.Builder
+	for _, s := range c {
+		if n%2 == 1 && s == gsaB {
+			s = strings.Replace(s, "13,27,37", "13,27,", 1)
+		}
+		b.WriteString(line(strings.Replace(s, "%s", clock, 1)))
+	}
+	return b.String()
+}
+
+// wantCycle checks fix n of a cycle.
+func wantCycle(t *testing.T, f Fix, n int) {
+	t.Helper()
+	if want := time.Date(2026, 11, 23, 4, 0, n, 0, time.UTC); !f.Time.Equal(want) {
+		t.Fatalf("fix %d at %v, want %v", n, f.Time, want)
+	}
+	if got, want := f.Sats.Used[BeiDou], uint8(3-n%2); got != want {
+		t.Errorf("fix %d: %d BeiDou satellites, want %d: a GSA of another instant", n, got, want)
+	}
+	if f.Sats.Used[GPS] != 4 || f.AltitudeM != 12.3 || !Known(f.SpeedMps) {
+		t.Errorf("fix %d is not whole: %s", n, AppendJSON(nil, f))
+	}
+}
+
+func TestCyclesFromAFile(t *testing.T) {
+	const seconds = 20
+	for name, c := range cycles {
+		t.Run(name, func(t *testing.T) {
+			var in strings.Builder
+			for n := range seconds {
+				in.WriteString(c.at(n))
+			}
+			fixes, stats := decode(t, in.String())
+			if len(fixes) != seconds {
+				t.Fatalf("%d fixes, want %d; %+v", len(fixes), seconds, stats.Epochs)
+			}
+			for n, f := range fixes {
+				wantCycle(t, f, n)
+			}
+			if stats.Epochs.ByEnder < seconds-enderConfirm-2 {
+				t.Errorf("only %d instants closed by their last sentence", stats.Epochs.ByEnder)
+			}
+		})
+	}
+}
+
+// TestCyclesLive feeds bursts with pauses, and asks for each fix before the next burst.
+func TestCyclesLive(t *testing.T) {
+	for name, c := range cycles {
+		t.Run(name, func(t *testing.T) {
+			d := NewDecoder(DecoderConfig{})
+			now := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
+			for n := range 10 {
+				burst := c.at(n)
+				var got []Fix
+				for len(burst) > 0 { // 16 ms apart, as a USB adapter delivers
+					size := min(200, len(burst))
+					got = append(got, d.Write([]byte(burst[:size]), now)...)
+					burst, now = burst[size:], now.Add(16*time.Millisecond)
+				}
+				for range 12 {
+					now = now.Add(20 * time.Millisecond)
+					got = append(got, d.Idle(now)...)
+				}
+				if len(got) != 1 {
+					t.Fatalf("second %d: %d fixes within a quarter of a second, want one", n, len(got))
+				}
+				wantCycle(t, got[0], n)
+				now = time.Date(2026, 11, 23, 4, 0, n+1, 0, time.UTC)
+			}
+		})
+	}
+}
+
+// TestPauseWithinAnEpoch: a receiver that pauses in the middle of its instants gives one fix for each all the same, and
+// after some patience a whole one.
+func TestPauseWithinAnEpoch(t *testing.T) {
+	d := NewDecoder(DecoderConfig{})
+	now := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
+	var last Fix
+	for n := range 10 {
+		clock := fmt.Sprintf("0400%02d.00", n)
+		var got []Fix
+		got = append(got, d.Write([]byte(line("GNRMC,"+clock+",A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A")), now)...)
+		for range 10 {
+			now = now.Add(25 * time.Millisecond)
+			got = append(got, d.Idle(now)...)
+		}
+		got = append(got, d.Write([]byte(line("GNGGA,"+clock+",3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,")), now)...)
+		for range 26 {
+			now = now.Add(25 * time.Millisecond)
+			got = append(got, d.Idle(now)...)
+		}
+		if len(got) != 1 {
+			t.Fatalf("second %d: %d fixes", n, len(got))
+		}
+		last = got[0]
+		now = time.Date(2026, 11, 23, 4, 0, n+1, 0, time.UTC)
+	}
+	if last.AltitudeM != 12.3 {
+		t.Errorf("still cut in the middle: %s", AppendJSON(nil, last))
+	}
+	if d.Stats().Epochs.Late == 0 {
+		t.Error("late sentences are not counted")
+	}
+}
+
+func TestWrongEnderIsUnlearnt(t *testing.T) {
+	var in strings.Builder
+	sec := func(n int, bodies ...string) {
+		for _, b := range bodies {
+			in.WriteString(line(strings.ReplaceAll(b, "%s", fmt.Sprintf("0400%02d.00", n))))
+		}
+	}
+	const r = "GNRMC,%s,A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A"
+	const g = "GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,"
+	for n := range 8 {
+		sec(n, r)
+	}
+	for n := 8; n < 20; n++ { // the receiver was told to send GGA too
+		sec(n, r, g)
+	}
+	fixes, stats := decode(t, in.String())
+	if len(fixes) != 20 {
+		t.Fatalf("%d fixes, want 20: %s", len(fixes), times(fixes))
+	}
+	if stats.Epochs.Late == 0 || fixes[19].AltitudeM != 12.3 {
+		t.Errorf("did not learn: %+v %s", stats.Epochs, AppendJSON(nil, fixes[19]))
+	}
+}
+
+func TestMidnight(t *testing.T) {
+	const gga = "GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,"
+	at := func(clock string) string { return fmt.Sprintf(gga, clock) }
+	rmc := func(clock, date string) string {
+		return "GNRMC," + clock + ",A,3604.0280,N,12022.9575,E,,," + date + ",,,A"
+	}
+	tests := []struct {
+		name string
+		in   []string
+		want string
+	}{
+		{"GGA before RMC of the new day", []string{at("235959"), rmc("235959", "311226"), at("000000"), rmc("000000", "010127"), at("000001"), rmc("000001", "010127")},
+			"12-31T23:59:59.000 01-01T00:00:00.000 01-01T00:00:01.000"},
+		{"GGA alone after the date", []string{rmc("235958", "311226"), at("235959"), at("000000"), at("000001")},
+			"12-31T23:59:58.000 12-31T23:59:59.000 01-01T00:00:00.000 01-01T00:00:01.000"},
+		{"a late one of the old day", []string{rmc("000000", "010127"), at("235959")}, "01-01T00:00:00.000 12-31T23:59:59.000"},
+		{"GGA alone before the date", []string{at("235959"), at("000000"), rmc("000001", "010127")},
+			"12-31T23:59:59.000 01-01T00:00:00.000 01-01T00:00:01.000"},
+		{"rounded up to midnight", []string{rmc("235959.9997", "311226")}, "01-01T00:00:00.000"},
+		{"leap second", []string{rmc("235959.00", "311226"), rmc("235960.00", "311226"), rmc("000000.00", "010127")},
+			"12-31T23:59:59.000 12-31T23:59:59.999 01-01T00:00:00.000"},
+		{"ZDA has the date", []string{at("120000"), "GNZDA,120000,05,08,2026,00,00"}, "08-05T12:00:00.000"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fixes, stats := decode(t, lines(tt.in...))
+			if got := times(fixes); got != tt.want {
+				t.Errorf("got  %s\nwant %s\n%+v", got, tt.want, stats.Epochs)
+			}
+		})
+	}
+}
+
+func TestNoDateAnywhere(t *testing.T) {
+	var in strings.Builder
+	const n = 3 * maxUndated
+	for i := range n {
+		in.WriteString(line(fmt.Sprintf("GPGGA,04%02d%02d.00,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,", i/60, i%60)))
+	}
+	fixes, stats := decode(t, in.String())
+	if len(fixes) != 0 || stats.Epochs.NoDate != n {
+		t.Errorf("%d fixes, %d counted as undated; want none and %d", len(fixes), stats.Epochs.NoDate, n)
+	}
+}
+
+// TestDateOfAWarning: the date of a sentence with status V is a clock's guess.
+func TestDateOfAWarning(t *testing.T) {
+	fixes, stats := decode(t, lines("GPRMC,040506,V,,,,,,,250910,,,N", "GPGGA,040507,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,"))
+	if len(fixes) != 0 || stats.Epochs.NoDate != 1 {
+		t.Errorf("a date out of a warning: %s", times(fixes))
+	}
+}
+
+func TestFinerPlaceWins(t *testing.T) {
+	fine := "GNGGA,040506.20,3604.0280123,N,12022.9575456,E,1,16,0.8,12.3,M,8.0,M,,"
+	for _, in := range [][]string{{rmcA, fine}, {fine, rmcA}} {
+		if f := one(t, in...); math.Abs(f.Point.Lat-36.06713353833) > 1e-10 {
+			t.Errorf("latitude %.10f, want the finer one", f.Point.Lat)
+		}
+	}
+}
+
+func TestAntennaAndSky(t *testing.T) {
+	d := NewDecoder(DecoderConfig{})
+	d.Write([]byte(lines("GPTXT,01,01,01,ANTENNA OPEN",
+		"BDGSV,2,1,05,01,10,100,30,02,20,200,,03,30,300,45,04,40,040,20,1", "BDGSV,2,2,05,05,50,050,,1", "BDGSV,1,1,02,01,10,100,33,03,30,300,,8")), time.Time{})
+	sky := d.Sky()
+	if d.Antenna() != "OPEN" || sky.InView[BeiDou] != 5 || sky.Tracked[BeiDou] != 3 || sky.MaxCN0[BeiDou] != 45 {
+		t.Errorf("antenna %q, in view %v, tracked %v, %v dB-Hz", d.Antenna(), sky.InView, sky.Tracked, sky.MaxCN0)
+	}
+	d.Write([]byte(line("BDGSV,1,1,01,07,10,100,,1")), time.Time{})
+	if sky = d.Sky(); sky.InView[BeiDou] != 1 || sky.Tracked[BeiDou] != 0 {
+		t.Errorf("the next list: in view %v, tracked %v", sky.InView, sky.Tracked)
+	}
+}
