@@ -118,7 +118,7 @@ func (l *load) drive(ctx context.Context, index int, unit, key string) {
 		}
 	}()
 	for ; due.Before(end); due = due.Add(period) {
-		if !sleepUntil(ctx, due) {
+		if conn == nil && !sleepUntil(ctx, due) || conn != nil && !conn.idle(ctx, due) {
 			return
 		}
 		if conn == nil {

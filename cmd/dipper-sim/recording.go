@@ -43,6 +43,7 @@ func openRecording(path string, pause time.Duration) (*recording, error) {
 	var first, last time.Duration
 	for line := range bytes.Lines(data) {
 		line = bytes.TrimRight(line, "\r\n")
+		line = line[max(0, bytes.LastIndexByte(line, '$')):] // a module's binary frames stand right before a sentence
 		if len(line) == 0 || line[0] != '$' || bytes.IndexByte(line, '*') < 0 {
 			continue
 		}

@@ -111,8 +111,8 @@ type playedRecording struct {
 func playedRecordings() []playedRecording {
 	return []playedRecording{
 		{"hangzhou-drive", "杭州 实录 BDS+GPS", "truck", "hangzhou-bds-gps-drive.nmea", 40 * time.Second},
-		{"beidou-trig", "SiRF-TriG 实录", "truck", "beidou-bd.log", 10 * time.Second},
-		{"l76k-static", "L76K 5 Hz 实录", "truck", "quectel-l76k-dual.log", 5 * time.Second},
+		{"beidou-trig", "SiRF-TriG 实录", "truck", "beidou-bd.nmea", 10 * time.Second},
+		{"l76k-static", "L76K 5 Hz 实录", "truck", "quectel-l76k-dual.nmea", 5 * time.Second},
 	}
 }
 

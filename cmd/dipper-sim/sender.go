@@ -103,7 +103,7 @@ func (s *sender) send(first track.Seq, fixes []positioning.Fix) error {
 
 // wait blocks until fewer than limit batches are under way.
 func (s *sender) wait(ctx context.Context, limit int) error {
-	ping := time.NewTicker(uplink.PingEvery)
+	ping := time.NewTicker(s.conn.PingEvery())
 	defer ping.Stop()
 	for s.inFlight() >= limit {
 		select {
@@ -119,6 +119,23 @@ func (s *sender) wait(ctx context.Context, limit int) error {
 		}
 	}
 	return nil
+}
+
+// idle waits until a time and keeps the link alive meanwhile. It is false when ctx ended. A link that breaks shows at the next
+// send.
+func (s *sender) idle(ctx context.Context, until time.Time) bool {
+	for {
+		next := time.Now().Add(s.conn.PingEvery())
+		if !next.Before(until) {
+			return sleepUntil(ctx, until)
+		}
+		if !sleepUntil(ctx, next) {
+			return false
+		}
+		if s.conn.Ping() != nil {
+			return sleepUntil(ctx, until)
+		}
+	}
 }
 
 // close ends the connection and waits for the reader.
