@@ -41,7 +41,7 @@ type Program struct {
 // Common are the flags that every binary has.
 type Common struct {
 	Config  kong.ConfigFlag `help:"Read settings from this YAML file; keys are the flags' names." placeholder:"FILE" type:"path"`
-	Version VersionFlag     `help:"Print the version and exit."`
+	Version VersionFlag     `help:"Print the version and exit." env:"-"`
 }
 
 // UsageError is an error of the caller's making that only shows when the command runs, such as two flags that exclude each
