@@ -11,6 +11,15 @@ type column struct {
 	lo, hi   int64 // inclusive
 	steps    func(f *positioning.Fix) int64
 	set      func(f *positioning.Fix, steps int64)
+	// expect, if not nil, guesses the value from the columns before; what is written is the difference to it.
+	expect func(f *positioning.Fix) int64
+}
+
+func (c *column) expected(f *positioning.Fix) int64 {
+	if c.expect == nil {
+		return 0
+	}
+	return c.expect(f)
 }
 
 var (
@@ -60,10 +69,32 @@ var (
 		name: "err", optional: true, lo: 0, hi: maxErrStep,
 		steps: func(f *positioning.Fix) int64 { return toSteps(f.ErrM, errSteps, 0, maxErrStep) },
 		set:   func(f *positioning.Fix, s int64) { f.ErrM = fromSteps(s, errSteps) },
+		expect: func(f *positioning.Fix) int64 {
+			if h := hdopColumn.steps(f); h != unknownStep {
+				return (h*errPerHDOP(f.Solution) + 50) / 100
+			}
+			return 0
+		},
 	}
 )
 
-// columns are in the order of the wire, behind the times. The order is format: see docs/wire.md.
+// errPerHDOP is the error in centimetres that most fixes of a solution have for an HDOP of 1, because most errors are
+// estimated from it. The numbers are format: if the estimate changes, errors take more bytes and stay right.
+func errPerHDOP(s positioning.Solution) int64 {
+	switch s {
+	case positioning.SolutionDifferential:
+		return 125
+	case positioning.SolutionPPS:
+		return 150
+	case positioning.SolutionRTKFloat:
+		return 40
+	case positioning.SolutionRTKFixed:
+		return 2
+	}
+	return 500
+}
+
+// columns are in the order of the wire, behind the statuses and the times. The order is format: see docs/wire.md.
 var columns = [...]*column{&latColumn, &lonColumn, &altitudeColumn, &speedColumn, &courseColumn, &hdopColumn, &errColumn}
 
 // Status fields in the order of their bits in a change mask; those that change most have the low bits, so that most masks

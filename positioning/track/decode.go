@@ -87,6 +87,9 @@ func decodeColumns(in *reader, b Batch) error {
 		values = make([]int64, len(b.Fixes))
 	}
 	values = values[:len(b.Fixes)]
+	if !decodeStatuses(in, b.Fixes) {
+		return corrupt("status")
+	}
 	if !decodeTimes(in, nibble(0), values, b) {
 		return corrupt("time")
 	}
@@ -94,9 +97,6 @@ func decodeColumns(in *reader, b Batch) error {
 		if !c.decode(in, nibble(i+1), values, b.Fixes) {
 			return corrupt(c.name)
 		}
-	}
-	if !decodeStatuses(in, b.Fixes) {
-		return corrupt("status")
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (c *column) decode(in *reader, nibble byte, values []int64, fixes []positio
 		if len(values) < len(fixes) && c.steps(&fixes[i]) == unknownStep {
 			continue // as decodePresence left it
 		}
-		v := values[next]
+		v := values[next] + c.expected(&fixes[i])
 		if v < c.lo || v > c.hi {
 			return false
 		}

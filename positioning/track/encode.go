@@ -34,10 +34,7 @@ func AppendBatch(dst []byte, b Batch) ([]byte, error) {
 		return dst, err
 	}
 	var small [1 << 10]byte
-	body, err := appendBody(small[:0], b)
-	if err != nil {
-		return dst, err
-	}
+	body := appendBody(small[:0], b)
 	start := len(dst)
 	out := append(dst, BatchVersion1)
 	out = binary.AppendUvarint(out, uint64(len(body)))
@@ -59,7 +56,7 @@ func checkBatch(b Batch) error {
 		if !f.Point.Valid() {
 			return fmt.Errorf("%w: fix %d: point %v,%v is not on the earth", ErrInvalid, b.First+Seq(i), f.Point.Lat, f.Point.Lon)
 		}
-		if ms := timeMs(f); ms < minTimeMs || ms > maxTimeMs {
+		if s := f.Time.Unix(); s < minTimeMs/1000 || s > maxTimeMs/1000 || timeMs(f) > maxTimeMs {
 			return fmt.Errorf("%w: fix %d: time %v is not in years 1 to 9999", ErrInvalid, b.First+Seq(i), f.Time)
 		}
 	}
@@ -72,16 +69,18 @@ func timeMs(f *positioning.Fix) int64 {
 	return s*1000 + (ns+half)/1_000_000
 }
 
-// appendBody appends series, first, count, the nibbles that say how each column is written, the columns, and the status runs.
-func appendBody(dst []byte, b Batch) ([]byte, error) {
+// appendBody appends series, first, count, the nibbles that say how each column is written, the statuses,
+// and the columns.
+func appendBody(dst []byte, b Batch) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(b.Series))
 	dst = binary.AppendUvarint(dst, uint64(b.First))
 	dst = binary.AppendUvarint(dst, uint64(len(b.Fixes)))
 	if len(b.Fixes) == 0 {
-		return dst, nil
+		return dst
 	}
 	nibbles := len(dst)
 	dst = append(dst, make([]byte, nibbleBytes)...)
+	dst = appendStatuses(dst, b.Fixes)
 	set := func(column int, nibble byte) { dst[nibbles+column/2] |= nibble << (column % 2 * 4) }
 
 	var smallValues [64]int64
@@ -96,7 +95,7 @@ func appendBody(dst []byte, b Batch) ([]byte, error) {
 		values = values[:0]
 		for j := range b.Fixes {
 			if v := c.steps(&b.Fixes[j]); v != unknownStep {
-				values = append(values, v)
+				values = append(values, v-c.expected(&b.Fixes[j]))
 			}
 		}
 		switch {
@@ -112,7 +111,7 @@ func appendBody(dst []byte, b Batch) ([]byte, error) {
 		dst, s = appendNumbers(dst, diffs, values)
 		set(i+1, how+byte(s))
 	}
-	return appendStatuses(dst, b.Fixes), nil
+	return dst
 }
 
 // A column's nibble is one of these plus its scheme.
