@@ -16,8 +16,8 @@
 // on a border that two polygons share vertex by vertex is in exactly one of them.
 //
 // Distances in metres are on the WGS-84 ellipsoid by its radii of curvature at the middle latitude. Near a border, where
-// hysteresis needs them, they are good to a millimetre; at 10 km from it to 0.1 % up to 80° of latitude. Circles and corridors are
-// the places nearer than the radius, or half the width, by that distance; a corridor has round ends and bends.
+// hysteresis needs them, they are good to a few millimetres; at 10 km from it to 0.1 % up to 45° of latitude and to 0.3 % at 80°.
+// Circles and corridors are the places nearer than the radius, or half the width, by that distance; a corridor has round ends and bends.
 //
 // # Visits
 //
