@@ -58,7 +58,7 @@ type assembler struct {
 	confirm int // streak needed
 
 	closedKey nmea.TimeOfDay // of the last epoch closed
-	closedFix bool           // it gave a fix
+	decided   bool           // it had a position or the receiver's word that there is none
 	closedBy  cause
 
 	lastByte time.Time
@@ -153,7 +153,7 @@ func (a *assembler) enter(t nmea.TimeOfDay, k kind) bool {
 		a.close(byNextTime)
 	}
 	if !a.open {
-		if near(t, a.closedKey) && a.closedFix {
+		if near(t, a.closedKey) && a.decided {
 			a.late()
 			return false
 		}
@@ -256,7 +256,8 @@ func (a *assembler) close(why cause) {
 	a.learn(end, why)
 	a.open = false
 	a.closedKey, a.closedBy = a.epoch.key, why
-	a.closedFix = a.finish()
+	a.decided = a.epoch.positional()
+	a.finish()
 	switch why {
 	case byEnder:
 		a.stats.ByEnder++
@@ -292,22 +293,21 @@ func (a *assembler) learn(end mark, why cause) {
 }
 
 // finish makes a fix of the closed epoch, if it has one.
-func (a *assembler) finish() bool {
+func (a *assembler) finish() {
 	e := &a.epoch
 	if e.gsas > 0 {
 		a.gsaMode, a.gsaKey = e.mode, e.key
 	}
 	if !e.positional() {
-		return false
+		return
 	}
 	a.stats.Closed++
 	if !e.hasFix() {
 		a.stats.NoFix++
-		return false
+		return
 	}
 	f, src := e.fix(a.carriedMode())
 	a.dateFix(f, src)
-	return true
 }
 
 // carriedMode is the latest GSA's mode, if it is not old.

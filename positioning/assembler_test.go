@@ -344,6 +344,20 @@ func TestWrongEnderIsUnlearnt(t *testing.T) {
 	}
 }
 
+// TestDenialStands: a sentence that comes after its instant was closed as one without a fix must not make it one.
+func TestDenialStands(t *testing.T) {
+	var in strings.Builder
+	for n := range 6 {
+		in.WriteString(line(fmt.Sprintf("GNRMC,0400%02d.00,A,3604.0280,N,12022.9575,E,,,231126,,,A", n)))
+	}
+	in.WriteString(line("GNRMC,040006.00,V,3604.0280,N,12022.9575,E,,,231126,,,N"))
+	in.WriteString(line("GNGGA,040006.00,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,"))
+	fixes, stats := decode(t, in.String())
+	if len(fixes) != 6 || stats.Epochs.Late != 1 {
+		t.Errorf("%d fixes, want 6: %s; %+v", len(fixes), times(fixes), stats.Epochs)
+	}
+}
+
 func TestMidnight(t *testing.T) {
 	const gga = "GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,"
 	at := func(clock string) string { return fmt.Sprintf(gga, clock) }

@@ -93,13 +93,20 @@ func (p *Parser) parseVTG(s gonmea.BaseSentence) (gonmea.Sentence, error) {
 	return p.done(m)
 }
 
+// firstYear is GPS time's first; no receiver says an earlier one and means it. lastYear is one that a clock gone wild passes.
+const (
+	firstYear = 1980
+	lastYear  = 2099
+)
+
 func (p *Parser) parseZDA(s gonmea.BaseSentence) (gonmea.Sentence, error) {
 	m := &p.zda
 	*m = ZDA{BaseSentence: s, Time: p.time(s, 0)}
 	day, month, year := p.small(s, 1, 31), p.small(s, 2, 12), p.small(s, 3, 9999)
 	if day > 0 && month > 0 && year > 0 {
 		var ok bool
-		if m.Date, ok = calendar(year, month, day); !ok {
+		if m.Date, ok = calendar(year, month, day); !ok || year < firstYear || year > lastYear {
+			m.Date = Date{}
 			p.stats.BadFields++
 		}
 	}

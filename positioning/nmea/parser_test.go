@@ -136,7 +136,8 @@ func TestZDAAndGST(t *testing.T) {
 	if z.Date != (Date{2026, 8, 5}) || z.Time != at(5, 52, 34, 0) {
 		t.Errorf("got %+v", z)
 	}
-	for _, in := range []string{"GPZDA,055234.000,,,,00,00", "GPZDA,055234.000,31,02,2026,00,00", "GPZDA,055234.000,00,00,0000,,"} {
+	for _, in := range []string{"GPZDA,055234.000,,,,00,00", "GPZDA,055234.000,31,02,2026,00,00", "GPZDA,055234.000,00,00,0000,,",
+		"GPZDA,055234.000,01,01,1979,,", "GPZDA,055234.000,01,01,2100,,"} {
 		if z := parse[*ZDA](t, sum(in)); z.Date.Known() {
 			t.Errorf("%s has the date %v", in, z.Date)
 		}
