@@ -239,7 +239,9 @@ export async function completeness(id: string, signal?: AbortSignal): Promise<Co
 
 /** Events after a cursor, oldest first, and what to ask after next. */
 export async function events(after: string, limit: number): Promise<{ events: FenceEvent[]; next: string }> {
-  const v = object(await call("GET", `events?${new URLSearchParams({ after, limit: String(limit) })}`), "answer");
+  const q = new URLSearchParams({ limit: String(limit) });
+  if (after) q.set("after", after);
+  const v = object(await call("GET", `events?${q}`), "answer");
   const next = v["next"];
   return {
     events: array(v["events"], "events").map((e, i) => decodeEvent(e, `events[${i}]`)),
@@ -247,9 +249,31 @@ export async function events(after: string, limit: number): Promise<{ events: Fe
   };
 }
 
-/** The newest events, for the feed to begin with. */
-export async function recentEvents(limit: number): Promise<{ events: FenceEvent[]; next: string }> {
-  return events("", limit);
+/** One page of events: what recentEvents asks again and again. */
+export type EventPage = (after: string, limit: number) => Promise<{ events: FenceEvent[]; next: string }>;
+
+/** The most events one answer has. */
+const MOST_EVENTS = 1000;
+
+/**
+ * About the newest events, at least limit where there are so many. The log is told from its beginning, so its end is looked for by
+ * doubling and halving: some 30 small requests for a log of a thousand million, one for a log that fits one answer.
+ */
+export async function recentEvents(limit: number, page: EventPage = events): Promise<FenceEvent[]> {
+  const first = await page("", MOST_EVENTS);
+  const last = first.events[first.events.length - 1];
+  if (!last || first.events.length < MOST_EVENTS || !/^\d+$/.test(last.cursor)) return first.events;
+  const more = async (after: bigint) => (await page(String(after), 1)).events.length > 0;
+  let known = BigInt(last.cursor);
+  let step = BigInt(MOST_EVENTS);
+  while (await more(known + step)) {
+    known += step;
+    step *= 2n;
+  }
+  // The end lies within (known, known + step].
+  for (; step > BigInt(limit); step /= 2n) if (await more(known + step / 2n)) known += step / 2n;
+  const from = known > BigInt(limit) ? known - BigInt(limit) : 0n;
+  return (await page(String(from), MOST_EVENTS)).events;
 }
 
 export async function fences(): Promise<FeatureJson[]> {

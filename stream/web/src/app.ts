@@ -104,6 +104,7 @@ export class App {
   attribution = "";
   tilesShifted = false;
   mapFailed = false;
+  helpOpen = false;
 
   language: Language;
   theme: ThemeName;
@@ -129,6 +130,7 @@ export class App {
   private orderOf = "";
   private detailAbort: AbortController | null = null;
   private detailAt = 0;
+  private occupantsAt = 0;
   private trailAt = 0;
   private listAt = 0;
   private toastTimer = 0;
@@ -203,6 +205,9 @@ export class App {
   async start(): Promise<void> {
     window.setInterval(() => this.tick(), TICK_MS);
     window.addEventListener("online", () => this.connection.retry());
+    window.addEventListener("beforeunload", (e) => {
+      if (this.draft?.changed) e.preventDefault();
+    });
     window.addEventListener("offline", () => this.connection.lost());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.connection.retry();
@@ -259,6 +264,11 @@ export class App {
     }
     this.connection.stop();
     location.reload();
+  }
+
+  /** Whether this person's role may draw and delete fences; the service has the last word. */
+  get mayEdit(): boolean {
+    return this.session?.role !== "dispatcher";
   }
 
   // What the service tells.
@@ -350,8 +360,7 @@ export class App {
   }
 
   private async loadEvents(): Promise<void> {
-    const { events } = await api.recentEvents(FIRST_EVENTS);
-    for (const e of events) this.feed.add(e, false);
+    for (const e of await api.recentEvents(FIRST_EVENTS)) this.feed.add(e, false);
     this.changed();
   }
 
@@ -398,6 +407,7 @@ export class App {
     const t = Date.now();
     if (t - this.listAt > (this.fleet.size > LARGE ? LIST_LARGE_MS : LIST_MS) && !document.hidden) void this.loadUnits();
     if (this.selected && t - this.detailAt > DETAIL_MS && !document.hidden) void this.loadDetail();
+    if (this.markedFence && t - this.occupantsAt > DETAIL_MS && !document.hidden) void this.loadOccupants(this.markedFence);
     this.changed();
   }
 
@@ -588,11 +598,13 @@ export class App {
   }
 
   private async loadOccupants(id: string): Promise<void> {
+    this.occupantsAt = Date.now();
+    if (!this.fences.some((f) => f.id === id)) return;
     try {
       const list = await api.inside(id);
       if (this.markedFence === id) this.occupants = list;
     } catch (e) {
-      if (this.markedFence === id) this.say(reason(e));
+      if (this.markedFence === id && this.occupants === null) this.say(reason(e));
     }
     this.changed();
   }
@@ -743,6 +755,11 @@ export class App {
     html.lang = TAGS[this.language];
     html.dataset["theme"] = this.theme;
     document.title = this.t("app.title");
+  }
+
+  setHelp(open: boolean): void {
+    this.helpOpen = open;
+    this.changed();
   }
 
   say(message: string): void {

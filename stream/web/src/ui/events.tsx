@@ -38,7 +38,7 @@ export function Events({ app, foldable }: { app: App; foldable: boolean }) {
           <div class="empty">
             <p>{t("event.empty")}</p>
             <p class="hint">{t("event.empty.next")}</p>
-            {app.fences.length === 0 && (
+            {app.fences.length === 0 && app.mayEdit && (
               <button type="button" onClick={() => app.newFence("polygon")}>
                 {t("event.empty.draw")}
               </button>
@@ -55,7 +55,9 @@ function Line({ app, event: e }: { app: App; event: FenceEvent }) {
   const note = e.retracted ? t("event.retracted") : [why, e.revision > 1 ? t("event.corrected") : ""].filter(Boolean).join(" · ");
   return (
     <button type="button" class="event" data-kind={e.kind} data-event={e.id} onClick={() => app.showEvent(e)}>
-      <time title={app.clock.long(e.time)}>{app.clock.when(e.time, app.now())}</time>
+      <time title={app.clock.long(e.time)}>
+        {app.clock.when(e.time, app.now())} <small>{e.plusMinusS >= 0.05 ? t("event.plusminus", { s: e.plusMinusS < 10 ? e.plusMinusS.toFixed(1) : Math.round(e.plusMinusS) }) : ""}</small>
+      </time>
       <span class="event-what">
         <span class="event-mark">
           <EventMark kind={e.kind} />
@@ -63,7 +65,6 @@ function Line({ app, event: e }: { app: App; event: FenceEvent }) {
         <b>{app.unitLabel(e.unit)}</b> <span>{app.eventVerb(e.kind)}</span> <b>{app.fenceLabel(e.fence)}</b>
         {note && <em>{note}</em>}
       </span>
-      <small>{e.plusMinusS >= 0.05 ? t("event.plusminus", { s: e.plusMinusS < 10 ? e.plusMinusS.toFixed(1) : Math.round(e.plusMinusS) }) : ""}</small>
     </button>
   );
 }

@@ -16,14 +16,15 @@ export function Fences({ app }: { app: App }) {
   if (app.draft) return <FenceEditor app={app} draft={app.draft} />;
   return (
     <div class="fences">
-      <div class="tools" role="group" aria-label={t("fence.new")}>
+      {!app.mayEdit && <p class="hint readonly">{t("fence.readonly")}</p>}
+      {app.mayEdit && <div class="tools" role="group" aria-label={t("fence.new")}>
         <span>{t("fence.new")}</span>
         {TOOLS.map(([tool, Sign]) => (
           <button key={tool} type="button" data-tool={tool} onClick={() => app.newFence(tool)}>
             <Sign /> {t(`fence.${tool}`)}
           </button>
         ))}
-      </div>
+      </div>}
       {app.fences.length > 0 ? (
         <ul class="fence-list">
           {app.fences.map((f) => (
@@ -33,7 +34,7 @@ export function Fences({ app }: { app: App }) {
       ) : (
         <div class="empty">
           <p>{app.fencesLoaded ? t("fence.empty") : "…"}</p>
-          {app.fencesLoaded && <p class="hint">{t("fence.empty.next")}</p>}
+          {app.fencesLoaded && app.mayEdit && <p class="hint">{t("fence.empty.next")}</p>}
         </div>
       )}
     </div>
@@ -57,9 +58,11 @@ function Item({ app, fence: f }: { app: App; fence: Fence }) {
             <small>{[t(`fence.kind.${f.kind}`), ...rules].join(" · ")}</small>
           </span>
         </button>
-        <button type="button" class="quiet icon" aria-label={`${t("fence.edit")}: ${f.name || f.id}`} title={t("fence.edit")} onClick={() => app.editFence(f.id)}>
-          <Pencil />
-        </button>
+        {app.mayEdit && (
+          <button type="button" class="quiet icon" aria-label={`${t("fence.edit")}: ${f.name || f.id}`} title={t("fence.edit")} onClick={() => app.editFence(f.id)}>
+            <Pencil />
+          </button>
+        )}
       </div>
       {open && app.occupants && (
         <div class="occupants">

@@ -3,6 +3,7 @@ import type { App, MapPort, Tab } from "../app.ts";
 import { nautical } from "../format.ts";
 import { Events } from "./events.tsx";
 import { Fences } from "./fences.tsx";
+import { Help } from "./help.tsx";
 import { MapFrame, type Scale, scaleOf } from "./mapview.tsx";
 import { SignIn, Unreachable } from "./signin.tsx";
 import { TopBar } from "./topbar.tsx";
@@ -72,6 +73,7 @@ function Desk({ app, makeMap }: { app: App; makeMap: MakeMap }) {
         )}
       </aside>
       {wide && <Events app={app} foldable />}
+      <Help app={app} />
       <div class="toast" role="status" aria-live="polite" data-shown={app.toast !== ""}>{app.toast}</div>
       <div class="sr" aria-live="polite">{app.announcement}</div>
     </div>
@@ -185,6 +187,9 @@ function useKeys(app: App): void {
           break;
         case "a":
           app.showAll();
+          break;
+        case "?":
+          app.setHelp(true);
           break;
         case "f":
           if (app.selected) app.setFollowing(!app.following);

@@ -16,6 +16,9 @@ export function TopBar({ app }: { app: App }) {
       <span class="zone" title={t("bar.zone", { zone: app.clock.zone })}>
         <time>{app.clock.time(app.now())}</time> {app.clock.zone}
       </span>
+      <button type="button" class="quiet icon keys" title={`${t("help.title")} (?)`} aria-label={t("help.title")} onClick={() => app.setHelp(true)}>
+        ?
+      </button>
       <button type="button" class="quiet lang" title={t("bar.language")} aria-label={t("bar.language")} onClick={() => app.setLanguage(app.language === "en" ? "zh" : "en")}>
         {app.language === "en" ? "中文" : "EN"}
       </button>

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { App } from "../app.ts";
 import { age, course, integer, place, speed } from "../format.ts";
 import { distance } from "../geo.ts";
+import { lookup } from "../i18n/index.ts";
 import { State } from "../store.ts";
 import { UNKNOWN } from "../wire.ts";
 import { Close, Copy, StateMark, Target } from "./icons.tsx";
@@ -81,7 +82,7 @@ function Live({ app, row: r }: { app: App; row: number }) {
       </div>
       <div class="position">
         <span>{place(lat, lon)}</span>
-        <button type="button" class="quiet icon" aria-label={t("unit.copy")} title={t("unit.copy")} onClick={() => void copy()}>
+        <button type="button" class="quiet icon" aria-label={copied ? t("unit.copied") : t("unit.copy")} title={t("unit.copy")} onClick={() => void copy()}>
           {copied ? "✓" : <Copy />}
         </button>
       </div>
@@ -98,7 +99,8 @@ function Details({ app }: { app: App }) {
   if (u) {
     const sats = u.sats.map(([k, n]) => `${SYSTEMS[k]?.[app.language] ?? k} ${n}`).join(" · ");
     const mode = u.mode === 2 ? t("unit.fix.2") : u.mode === 3 ? t("unit.fix.3") : "";
-    const fix = [mode, u.solution].filter(Boolean).join(", ");
+    const solution = u.solution && (lookup(app.language, `solution.${u.solution}`) ?? u.solution);
+    const fix = [mode, solution].filter(Boolean).join(", ");
     if (sats) rows.push([t("unit.sats"), sats]);
     if (fix) rows.push([t("unit.fix"), u.hdop === undefined ? fix : `${fix}, HDOP ${u.hdop.toFixed(1)}`]);
     if (u.errM !== undefined) rows.push([t("unit.error"), t("unit.error.value", { m: u.errM < 10 ? u.errM.toFixed(1) : Math.round(u.errM) })]);

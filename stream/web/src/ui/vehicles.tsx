@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app.ts";
 import { age, integer, speedColumn } from "../format.ts";
-import type { Key } from "../i18n/index.ts";
+import { type Key, lookup } from "../i18n/index.ts";
 import { SILENT_MS, State, STATES } from "../store.ts";
 import { UNKNOWN } from "../wire.ts";
 import { Close, Search, StateMark } from "./icons.tsx";
@@ -254,13 +254,5 @@ function Row({ app, row, top, index, total, active, onChoose }: RowProps) {
 
 /** What kind of vehicle it is, in the person's language where the page knows the kind. */
 export function kindLabel(app: App, kind: string): string {
-  switch (kind) {
-    case "truck":
-    case "vessel":
-    case "car":
-    case "ship":
-      return app.t(`kind.${kind}`);
-    default:
-      return kind;
-  }
+  return lookup(app.language, `kind.${kind}`) ?? kind;
 }
