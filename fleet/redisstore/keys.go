@@ -1,0 +1,89 @@
+package redisstore
+
+import (
+	"strconv"
+
+	"dipper/fleet"
+	"dipper/fleet/cell"
+)
+
+// What lies where. The part in braces is the hash tag: keys with the same tag are in the same slot. s is a unit's shard in
+// three hexadecimal digits, p a cell of cell.Directory in hexadecimal.
+//
+//	v:{s}:unit       string  version 8, nonce 8, position 72, state; the commit point
+//	t:{s}:unit:day   string  the day's segments, appended; expires with retention
+//	l:{s}:unit       set     the days of the track
+//	x:{s}:unit       hash    event id → latest revision
+//	y:{s}:unit       zset    event id by fix time in seconds
+//	f:{s}:unit       set     fences with an open visit
+//	u:{s}            set     the shard's units
+//	o:{s}            hash    outbox: unit → what its steps still have to tell other slots
+//	c:{p}:cell       hash    unit → version of the step that brought it into the cell
+//	d:{p}            set     occupied working cells below p
+//	d                set     every p that ever was occupied: 41,162 at most
+//	i:fence          hash    unit → version of the step that opened the visit
+//	{e}:log          stream  n-0: event id → event
+//	{e}:ids          hash    event id → first entry, last entry, revisions in the log
+//	g:{kind}         hash    document id → revision:data
+//	g:{kind}:log     stream  n-0, the newest only: n counts the changes of the kind
+const (
+	logStream = "{e}:log"
+	logIDs    = "{e}:ids"
+	worldKey  = "d"
+)
+
+// shards is the number of hash tags of units. A power of two large enough that the tags, which fall on the 16,384 slots
+// at random, spread evenly over tens of masters, and small enough that visiting every outbox costs a millisecond.
+const shards = 1024
+
+// shardOf is the shard of a unit: FNV-1a of its id. It must never change, or units would be looked for elsewhere.
+func shardOf(unit fleet.UnitID) int {
+	const offset, prime = 2166136261, 16777619
+	h := uint32(offset)
+	for i := range len(unit) {
+		h = (h ^ uint32(unit[i])) * prime
+	}
+	return int(h % shards)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendTag appends a shard's hash tag with its braces.
+func appendTag(dst []byte, shard int) []byte {
+	return append(dst, '{', hexDigits[shard>>8&0xf], hexDigits[shard>>4&0xf], hexDigits[shard&0xf], '}')
+}
+
+func unitKey(kind byte, unit fleet.UnitID) string {
+	key := make([]byte, 0, len("v:{000}:")+len(unit))
+	key = appendTag(append(key, kind, ':'), shardOf(unit))
+	return string(append(append(key, ':'), unit...))
+}
+
+func recordKey(unit fleet.UnitID) string { return unitKey('v', unit) }
+
+func trackKey(unit fleet.UnitID, day fleet.Day) string {
+	return unitKey('t', unit) + ":" + strconv.Itoa(int(day))
+}
+
+func shardKey(kind byte, shard int) string { return string(appendTag([]byte{kind, ':'}, shard)) }
+
+func hexCell(c cell.ID) string { return strconv.FormatUint(uint64(c), 16) }
+
+func cellKey(c cell.ID) string { return "c:{" + hexCell(directoryOf(c)) + "}:" + hexCell(c) }
+
+func directoryKey(parent cell.ID) string { return "d:{" + hexCell(parent) + "}" }
+
+func insideKey(fence string) string { return "i:" + fence }
+
+func documentsKey(kind string) string { return "g:{" + kind + "}" }
+
+func changesKey(kind string) string { return documentsKey(kind) + ":log" }
+
+// directoryOf is the cell of cell.Directory above a working cell.
+// Source: H3 documentation, "H3 index representations": resolution in bits 52–55, digit r in the three bits from 45-3r up,
+// unused digits 7.
+func directoryOf(c cell.ID) cell.ID {
+	const resolutionShift, digitBits, digitsTop = 52, 3, 45
+	const unused = 1<<(digitsTop-digitBits*cell.Directory) - 1
+	return c&^(0xf<<resolutionShift) | cell.Directory<<resolutionShift | unused
+}

@@ -1,0 +1,80 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"dipper/fleet"
+)
+
+// sweepEvery is how often Run looks into the outboxes. What it finds twice is left over from a crash, or from a time when the
+// indexes' masters were down; what it finds once is most likely just being carried out.
+const sweepEvery = 5 * time.Second
+
+// Run carries out what a crash left in the outboxes, until ctx ends. Any number of nodes may run it at once.
+func (s *Store) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	var seen map[fleet.UnitID]string
+	for first := true; ; first = false {
+		found, err := s.sweep(ctx, func(e entry) bool { return first || seen[e.unit] == e.version() })
+		if err != nil && ctx.Err() == nil {
+			s.cfg.Log.Warn("redis outbox sweep", "err", err)
+		}
+		seen = found
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep carries out the outbox entries that due says are, and returns the versions of all it found.
+func (s *Store) sweep(ctx context.Context, due func(entry) bool) (map[fleet.UnitID]string, error) {
+	const shardsAtOnce = 128
+	found := map[fleet.UnitID]string{}
+	var errs []error
+	for from := 0; from < shards; from += shardsAtOnce {
+		entries, err := s.outboxes(ctx, from, from+shardsAtOnce)
+		if err != nil {
+			return found, errors.Join(append(errs, err)...)
+		}
+		for _, e := range entries {
+			found[e.unit] = e.version()
+		}
+		entries = slices.DeleteFunc(entries, func(e entry) bool { return !due(e) })
+		for part := range slices.Chunk(entries, pipelined) {
+			failed := errors.Join(s.carryOut(ctx, part)...)
+			if failed != nil {
+				errs = append(errs, failed)
+			} else {
+				s.cfg.Log.Info("carried out what an earlier commit left", "vehicles", len(part))
+			}
+		}
+	}
+	return found, errors.Join(errs...)
+}
+
+// outboxes reads the entries of the shards from … to-1.
+func (s *Store) outboxes(ctx context.Context, from, to int) ([]entry, error) {
+	p := s.client.Pipeline()
+	boxes := make([]*redis.MapStringStringCmd, 0, to-from)
+	for shard := from; shard < to; shard++ {
+		boxes = append(boxes, p.HGetAll(ctx, shardKey('o', shard)))
+	}
+	if _, err := p.Exec(ctx); err != nil {
+		return nil, readError(ctx, err)
+	}
+	var entries []entry
+	for _, box := range boxes {
+		for unit, data := range box.Val() {
+			entries = append(entries, entry{unit: fleet.UnitID(unit), data: data})
+		}
+	}
+	return entries, nil
+}
