@@ -14,6 +14,7 @@ type disk interface {
 	create(name string) (file, error)             // a new file to append to
 	reopen(name string, size int64) (file, error) // one that is there, cut to size, to append to
 	remove(name string) error
+	sync(name string) error // what an earlier process wrote
 	syncDir() error // makes creations and removals durable
 }
 
@@ -46,13 +47,15 @@ func (d realDisk) reopen(name string, size int64) (file, error) {
 
 func (d realDisk) remove(name string) error { return os.Remove(filepath.Join(d.dir, name)) }
 
-func (d realDisk) syncDir() error {
-	f, err := os.Open(d.dir)
+func (d realDisk) sync(name string) error {
+	f, err := os.Open(filepath.Join(d.dir, name))
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+func (d realDisk) syncDir() error { return d.sync(".") }
 
 // ErrLocked is returned by Open while another process has the spool open.
 var ErrLocked = errors.New("spool is in use by another process")

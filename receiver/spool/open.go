@@ -173,11 +173,7 @@ func (s *Spool) resumeLocked(tail scan) {
 // syncOldLocked runs fsync on every segment; on those that are clean it costs next to nothing.
 func (s *Spool) syncOldLocked() error {
 	for _, seg := range s.segments {
-		f, err := os.Open(s.path(seg))
-		if err != nil {
-			continue // reading it will say so
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		if err := s.o.disk.sync(seg.name); err != nil {
 			return fmt.Errorf("fsync %s: %w", seg.name, err)
 		}
 	}

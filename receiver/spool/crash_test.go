@@ -1,0 +1,434 @@
+package spool
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"dipper/positioning/track"
+)
+
+// A power cut may end the last segment at any byte: every whole record is there again, and nothing else.
+func TestTailTornAtAnyByte(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, quick())
+	type end struct {
+		size  int64
+		last  track.Seq
+		acked track.Ranges
+	}
+	ends := []end{{0, 0, nil}, {s.current().size, 0, nil}}
+	var acked track.Ranges
+	n := 1
+	for _, count := range []int{1, 1, 5, 1, 2} {
+		r := mustAppend(t, s, fixesFrom(n, count)...)
+		n += count
+		ends = append(ends, end{s.current().size, r.Last, acked})
+		if err := s.Ack(track.Ranges{{First: r.Last, Last: r.Last}}); err != nil {
+			t.Fatal(err)
+		}
+		acked = acked.Add(track.Range{First: r.Last, Last: r.Last})
+		ends = append(ends, end{s.current().size, r.Last, acked})
+	}
+	name := s.current().name
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range len(data) + 1 {
+		var want end
+		for _, e := range ends {
+			if e.size <= int64(cut) {
+				want = e
+			}
+		}
+		torn := t.TempDir()
+		if err := os.WriteFile(filepath.Join(torn, name), data[:cut], fileMode); err != nil {
+			t.Fatal(err)
+		}
+		o := quick()
+		o.disk = newBrokenDisk(torn) // spares a thousand fsyncs
+		s := mustOpen(t, torn, o)
+		var whole track.Ranges
+		if want.last > 0 {
+			whole = upTo(want.last)
+		}
+		wantFixes(t, s, whole)
+		if got := s.Unacked(); !slices.Equal(got, whole.Subtract(want.acked)) {
+			t.Fatalf("cut at %d: unacked %v, want %v less %v", cut, got, whole, want.acked)
+		}
+		if r := mustAppend(t, s, fixAt(int(want.last)+1)); r.First != want.last+1 {
+			t.Fatalf("cut at %d: next number %d, want %d", cut, r.First, want.last+1)
+		}
+		s.Close()
+		wantFixes(t, mustOpen(t, torn, o), upTo(want.last+1))
+	}
+}
+
+// Any damage to one byte costs at most the record it is in, is told, and never invents or changes a fix.
+func TestDamagedRecordIsToldAndSteppedOver(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, quick())
+	for n := 1; n <= 9; n += 3 {
+		mustAppend(t, s, fixesFrom(n, 3)...)
+	}
+	s.Close()
+	name := segmentName(s.Series(), 0)
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := headerBytes; at < len(data); at++ {
+		bad := bytes.Clone(data)
+		bad[at] ^= 0x55
+		damaged := t.TempDir()
+		if err := os.WriteFile(filepath.Join(damaged, name), bad, fileMode); err != nil {
+			t.Fatal(err)
+		}
+		var log logBuffer
+		o := quick()
+		o.disk, o.Log = newBrokenDisk(damaged), log.logger()
+		s := mustOpen(t, damaged, o)
+		got := all(t, s)
+		if len(got) != 9 && len(got) != 6 {
+			t.Fatalf("byte %d: %d fixes are left of 9", at, len(got))
+		}
+		for seq, f := range got {
+			if !f.Equal(fixAt(int(seq))) {
+				t.Fatalf("byte %d: fix %d became %+v", at, seq, f)
+			}
+		}
+		if !strings.Contains(log.String(), "damaged") && !strings.Contains(log.String(), "torn") {
+			t.Fatalf("byte %d: nothing was said: %s", at, log.String())
+		}
+		s.Close()
+	}
+}
+
+// Damage in a finished segment is found when it is read: what lies behind it is still read, and reading never hangs.
+func TestDamageInFinishedSegmentIsFoundByReading(t *testing.T) {
+	dir := t.TempDir()
+	o := quick()
+	o.MaxBytes = minMaxBytes
+	s := mustOpen(t, dir, o)
+	n := 0
+	for ; len(s.segments) < 3; n += 50 {
+		mustAppend(t, s, fixesFrom(n+1, 50)...)
+	}
+	s.Close()
+	path := filepath.Join(dir, segmentName(s.Series(), 0))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 2000; i < 2010; i++ {
+		data[i] ^= 0xff
+	}
+	if err := os.WriteFile(path, data, fileMode); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, dir, o)
+	got := all(t, s)
+	lost := n - len(got)
+	if st := s.Stats(); lost < 50 || lost > 100 || st.Damaged == 0 || st.Unacked != uint64(len(got)) {
+		t.Fatalf("%d of %d fixes are lost, stats %+v", lost, n, st)
+	}
+	if !got[track.Seq(n)].Equal(fixAt(n)) || !got[1].Equal(fixAt(1)) {
+		t.Fatal("fixes before or behind the damage are not there")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	first := s.segments[1].fixes.Lowest()
+	s.cursors = [4]cursor{}
+	s.mu.Unlock()
+	if b, err := s.Read(1, 10); err != nil || b.First != first {
+		t.Fatalf("with its file gone, Read(1) gave %d, %v, want %d", b.First, err, first)
+	}
+}
+
+// What was read could have been sent. A power cut at any moment takes none of it, so no number is given twice.
+func TestPowerCutTakesNothingThatCouldBeRead(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		dir := t.TempDir()
+		var read track.Seq
+		given := 0
+		for range rapid.IntRange(1, 4).Draw(rt, "lives") {
+			d := newBrokenDisk(dir)
+			d.knowAll(t)
+			o := quick()
+			o.disk, o.MaxBytes, o.SyncEvery = d, 8*minMaxBytes, time.Hour
+			s, err := Open(dir, o)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if s.Newest() < read {
+				rt.Fatalf("fix %d was read and is gone, newest is %d", read, s.Newest())
+			}
+			wantFixes(rt, s, upTo(track.Seq(given)).Within(track.Range{First: 1, Last: s.Newest()}))
+			given = int(s.Newest())
+			for range rapid.IntRange(0, 30).Draw(rt, "appends") {
+				n := rapid.SampledFrom([]int{1, 2, 40, 300}).Draw(rt, "n")
+				r, err := s.Append(fixesFrom(given+1, n))
+				if err != nil || r.First <= read {
+					rt.Fatalf("number %d was read before, error %v", r.First, err)
+				}
+				given = int(r.Last)
+				if rapid.IntRange(0, 3).Draw(rt, "sync") == 0 {
+					if err := s.Sync(); err != nil {
+						rt.Fatal(err)
+					}
+				}
+				if b, err := s.Read(r.First, n); err != nil {
+					rt.Fatal(err)
+				} else if len(b.Fixes) > 0 {
+					read = max(read, b.Last())
+				}
+			}
+			after := d.powerCut(t, func(max int64) int64 { return rapid.Int64Range(0, max).Draw(rt, "kept") })
+			if err := s.Close(); err != nil {
+				rt.Fatal(err)
+			}
+			dir = after
+		}
+	})
+}
+
+// Kill -9 in the middle of appending, again and again: what could be read is there, and numbers go on without a gap.
+func TestKilledProcess(t *testing.T) {
+	dir := t.TempDir()
+	for range 5 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestHelperAppendsForEver$")
+		cmd.Env = append(os.Environ(), "SPOOL_DIR="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		readable := 0
+		for range 20 {
+			if !lines.Scan() {
+				break
+			}
+			if _, err := fmt.Sscanf(lines.Text(), "readable %d", &readable); err != nil {
+				t.Fatalf("helper said %q", lines.Text())
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() { // said before it died
+			if _, err := fmt.Sscanf(lines.Text(), "readable %d", &readable); err != nil && lines.Text() != "" {
+				break // cut off
+			}
+		}
+		_ = cmd.Wait() // killed
+		s := mustOpen(t, dir, quick())
+		if readable == 0 || s.Newest() < track.Seq(readable) {
+			t.Fatalf("fix %d could be read before the kill, newest is %d", readable, s.Newest())
+		}
+		wantFixes(t, s, upTo(s.Newest()))
+		s.Close()
+	}
+}
+
+// TestHelperAppendsForEver is the process that TestKilledProcess kills.
+func TestHelperAppendsForEver(t *testing.T) {
+	dir := os.Getenv("SPOOL_DIR")
+	if dir == "" {
+		t.Skip("runs only as the child of TestKilledProcess")
+	}
+	s, err := Open(dir, quick())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := int(s.Newest()) + 1; ; n++ {
+		if _, err := s.Append(fixesFrom(n, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if newest := s.Newest(); newest > 0 {
+			if _, err := fmt.Printf("readable %d\n", newest); err != nil {
+				return // nobody listens any more
+			}
+		}
+	}
+}
+
+func TestFailingDiskKeepsFixesInMemoryAndHeals(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  error
+		ops  []string
+	}{
+		{"full", syscall.ENOSPC, []string{"write"}},
+		{"read-only", syscall.EROFS, nil},
+		{"fsync fails", syscall.EIO, []string{"sync"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			var log logBuffer
+			d := newBrokenDisk(dir)
+			o := quick()
+			o.disk, o.Log = d, log.logger()
+			s := mustOpen(t, dir, o)
+			mustAppend(t, s, fixesFrom(1, 3)...)
+			d.set(tc.err, tc.ops...)
+			for n := 4; n <= 8; n++ {
+				if _, err := s.Append(fixesFrom(n, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			eventually(t, "alarm", func() bool { return s.Stats().Failing != "" || s.Stats().Failures > 0 })
+			eventually(t, "fixes readable from memory", func() bool { return s.Newest() == 8 })
+			if err := s.Ack(upTo(2)); err != nil {
+				t.Fatal(err)
+			}
+			wantFixes(t, s, upTo(8))
+			d.set(nil)
+			eventually(t, "healing", func() bool { return s.Stats().Failing == "" && s.Stats().InMemory == 0 })
+			mustAppend(t, s, fixAt(9))
+			if !strings.Contains(log.String(), "disk fails") || !strings.Contains(log.String(), "takes fixes again") {
+				t.Errorf("log: %s", log.String())
+			}
+			if st := s.Stats(); st.Dropped != 0 || st.Failures == 0 {
+				t.Errorf("stats %+v", st)
+			}
+			s.Close()
+			s = mustOpen(t, dir, quick())
+			wantFixes(t, s, upTo(9))
+			if got, want := s.Unacked(), (track.Ranges{{First: 3, Last: 9}}); !slices.Equal(got, want) {
+				t.Errorf("unacked %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestFullMemoryDropsOldestAndCounts(t *testing.T) {
+	dir := t.TempDir()
+	d := newBrokenDisk(dir)
+	o := quick()
+	o.disk, o.MaxMemory = d, 10
+	s := mustOpen(t, dir, o)
+	mustAppend(t, s, fixesFrom(1, 2)...)
+	d.set(syscall.EROFS)
+	for n := 3; n <= 15; n++ {
+		if _, err := s.Append(fixesFrom(n, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if n == 6 {
+			if err := s.Ack(track.Ranges{{First: 5, Last: 6}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// 13 fixes for 10 places: the acknowledged 5 and 6 go first, and then 3.
+	want := track.Ranges{{First: 1, Last: 2}, {First: 4, Last: 4}, {First: 7, Last: 15}}
+	wantFixes(t, s, want)
+	if st := s.Stats(); st.Dropped != 1 {
+		t.Errorf("dropped %d, want 1", st.Dropped)
+	}
+	d.set(nil)
+	eventually(t, "healing", func() bool { return s.Stats().Failing == "" })
+	mustAppend(t, s, fixAt(16))
+	s.Close()
+	wantFixes(t, mustOpen(t, dir, quick()), want.Add(track.Range{First: 16, Last: 16}))
+}
+
+func TestFullDiskGivesUpWhatIsAcked(t *testing.T) {
+	dir := t.TempDir()
+	d := newBrokenDisk(dir)
+	o := quick()
+	o.disk, o.MaxBytes = d, minMaxBytes
+	s := mustOpen(t, dir, o)
+	n := 0
+	for ; len(s.segments) < 3; n += 50 {
+		mustAppend(t, s, fixesFrom(n+1, 50)...)
+	}
+	if err := s.Ack(s.segments[0].fixes); err != nil {
+		t.Fatal(err)
+	}
+	d.set(syscall.ENOSPC, "write")
+	if _, err := s.Append(fixesFrom(n+1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the acknowledged segment's removal", func() bool { return s.Oldest() > 1 })
+	if st := s.Stats(); st.Dropped != 0 {
+		t.Fatalf("dropped %d", st.Dropped)
+	}
+}
+
+func TestOpenOnReadOnlyDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, quick())
+	mustAppend(t, s, fixesFrom(1, 3)...)
+	s.Close()
+	d := newBrokenDisk(dir)
+	d.set(syscall.EROFS)
+	o := quick()
+	o.disk = d
+	s = mustOpen(t, dir, o)
+	if _, err := s.Append(fixesFrom(4, 1)); err != nil {
+		t.Fatal(err)
+	}
+	wantFixes(t, s, upTo(4))
+	if s.Stats().Failing == "" {
+		t.Fatal("no alarm on a read-only disk")
+	}
+	if err := s.Close(); !errors.Is(err, syscall.EROFS) {
+		t.Fatalf("Close says %v, want that fixes did not get to the disk", err)
+	}
+}
+
+func FuzzScan(f *testing.F) {
+	whole := appendHeader(nil, 7, 1)
+	whole = appendRangesRecord(whole, kindHeld, nil)
+	b, err := track.AppendBatch(nil, track.Batch{Series: 7, First: 1, Fixes: fixesFrom(1, 3)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	whole = append(whole, b...)
+	whole = appendRangesRecord(whole, kindAcked, upTo(2))
+	whole = appendSeal(whole, upTo(3))
+	f.Add(whole)
+	f.Add(whole[5:])
+	f.Add(append(bytes.Clone(whole[:40]), whole[20:]...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := scanBytes(data, 7)
+		if s.size+s.torn != int64(len(data)) {
+			t.Fatalf("size %d + torn %d is not %d", s.size, s.torn, len(data))
+		}
+		again := scanBytes(data[:s.size], 7)
+		if again.torn != 0 || !slices.Equal(again.fixes, s.fixes) || !slices.Equal(again.acked, s.acked) {
+			t.Fatalf("without the torn tail: %+v, with it %+v", again, s)
+		}
+		in := recordReader{r: bytes.NewReader(data)}
+		for {
+			rec, err := in.next()
+			if err != nil {
+				if !errors.Is(err, io.EOF) && !errors.Is(err, errTorn) {
+					t.Fatal(err)
+				}
+				break
+			}
+			if len(rec) == 0 {
+				t.Fatal("empty record")
+			}
+		}
+	})
+}
