@@ -94,12 +94,12 @@ func sentence(text string) string {
 	return fmt.Sprintf("$%s*%02X\r\n", text, sum)
 }
 
-// epoch is what a module says in one second, n seconds after 04:00.
+// epoch is what a module says in one second, n seconds after 04:00 on 2024-11-23: before the host's clock, whatever it is.
 func epoch(n int) string {
 	at := fmt.Sprintf("%02d%02d%02d.00", 4+n/3600, n/60%60, n%60)
 	lat := fmt.Sprintf("%09.4f", 3600+4.0+float64(n)*0.005)
 	return sentence("BDGGA,"+at+","+lat+",N,12022.9500,E,1,09,0.9,12.0,M,8.0,M,,") +
-		sentence("GNRMC,"+at+",A,"+lat+",N,12022.9500,E,18.0,0.0,231126,,,A")
+		sentence("GNRMC,"+at+",A,"+lat+",N,12022.9500,E,18.0,0.0,231124,,,A")
 }
 
 // recording is a file of testdata/nmea.

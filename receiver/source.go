@@ -69,7 +69,7 @@ func ParseSource(spec string, o SourceOptions) (Source, error) {
 	}
 	switch {
 	case isFile && path == "":
-		return nil, fmt.Errorf("source %q: no path after file:", spec)
+		return nil, fmt.Errorf("source %q: file: without a path", spec)
 	case isFile:
 		return &file{path: path, pace: o.Pace}, nil
 	case spec == "auto":
@@ -85,7 +85,7 @@ func ParseSource(spec string, o SourceOptions) (Source, error) {
 	case filepath.IsAbs(spec):
 		return &serialPort{path: spec, baud: o.Baud, log: o.Log}, nil
 	}
-	return nil, fmt.Errorf("source %q: want auto, /dev/…, tcp://HOST:PORT, udp://:PORT, file:PATH or -", spec)
+	return nil, fmt.Errorf("source %q: want auto, a path in /dev, tcp://HOST:PORT, udp://:PORT, file:PATH, or - for standard input", spec)
 }
 
 // address takes HOST:PORT from scheme://HOST:PORT.

@@ -26,7 +26,7 @@ func TestParseSource(t *testing.T) {
 		{spec: "", wantErr: "want auto"},
 		{spec: "ttyUSB0", wantErr: "want auto"},
 		{spec: "http://x", wantErr: "want auto"},
-		{spec: "file:", wantErr: "no path"},
+		{spec: "file:", wantErr: "without a path"},
 		{spec: "tcp://:2947", wantErr: "no host"},
 		{spec: "tcp://box", wantErr: "missing port"},
 		{spec: "tcp://box:0", wantErr: "bad port"},

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"dipper/cmd/internal/command"
-
 	"go.uber.org/goleak"
+
+	"dipper/cmd/internal/command"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,6 +54,7 @@ func TestExitCodes(t *testing.T) {
 		{"bad server", run("--server", "http://centre"), 2, "--server"},
 		{"bad drain", run("--drain", "0s"), 2, "--drain"},
 		{"no key", []string{"run", "--server", "ws://c", "--unit", "u", "--spool", spool}, 2, "--key"},
+		{"bad key", run("--key", "a b"), 2, "key"},
 		{"no server", []string{"run", "--unit", "u", "--key", "k", "--spool", spool}, 2, "--server"},
 		{"no file", run("--source", "file:"+recording+".not"), 1, "no such file"},
 		{"broken file", run("--source", "file:"+cut), 1, "unexpected EOF"},
@@ -79,6 +80,31 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("stderr %q, want one line", errs)
 			}
 		})
+	}
+}
+
+// Settings come from flags, the environment and a file alike: with all there are, run gets as far as the recording.
+func TestSettings(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing.nmea")
+	file := filepath.Join(dir, "agent.yaml")
+	text := "server: wss://centre.example\nunit: truck-7\nsource: file:" + missing + "\nspool: " + filepath.Join(dir, "spool") + "\nbaud: 115200\nlinger: 10s\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := call(t.Context(), nil, "run", "--config", file)
+	if code != command.ExitUsage || !strings.Contains(errs, "--key") {
+		t.Errorf("without the key: code %d, stderr %q", code, errs)
+	}
+	t.Setenv("DIPPER_KEY", "the-key")
+	code, _, errs = call(t.Context(), nil, "run", "--config", file)
+	if code != command.ExitFailure || !strings.Contains(errs, missing) {
+		t.Errorf("with all settings: code %d, stderr %q, want the failure to open %s", code, errs, missing)
+	}
+	t.Setenv("DIPPER_BAUD", "fast")
+	code, _, errs = call(t.Context(), nil, "run", "--config", file)
+	if code != command.ExitUsage || !strings.Contains(errs, "fast") {
+		t.Errorf("bad baud in the environment: code %d, stderr %q", code, errs)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"dipper/cmd/internal/command"
 	"dipper/receiver"
 	"dipper/receiver/uplink"
@@ -51,13 +53,18 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 // baud is a baud rate; 0 is auto.
 type baud int
 
-// UnmarshalText is called by the parser of flags.
-func (b *baud) UnmarshalText(text []byte) error {
-	if string(text) == "auto" {
+// Decode is called by the parser of flags: with text, or with a number out of a config file.
+func (b *baud) Decode(ctx *kong.DecodeContext) error {
+	token, err := ctx.Scan.PopValue("rate")
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprint(token.Value)
+	if text == "auto" {
 		*b = 0
 		return nil
 	}
-	n, err := strconv.Atoi(string(text))
+	n, err := strconv.Atoi(text)
 	if err != nil || n <= 0 {
 		return fmt.Errorf("want auto or a number, got %q", text)
 	}
