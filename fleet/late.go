@@ -1,0 +1,136 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"dipper/geofence"
+	"dipper/positioning/track"
+)
+
+// late decides fixes of which some are older than what the ledger saw: it runs again from the newest checkpoint before the oldest of
+// them, over the stored track and the fresh fixes together, to the end. What it says now is compared with what was told.
+func (f *Fleet) late(ctx context.Context, unit UnitID, old *vehicle, d *decision, fresh []TrackFix) error {
+	d.late = true
+	p, fresh, err := f.restart(ctx, unit, old, fresh)
+	if err != nil || len(fresh) == 0 {
+		return err
+	}
+	from := eventsFrom(&p.state)
+	if err := f.rerun(ctx, unit, &p, from, fresh, d); err != nil {
+		return err
+	}
+	p.into(&d.next)
+	d.next.firstMs = min(old.firstMs, fresh[0].Fix.Time.UnixMilli())
+	return f.reconcile(ctx, unit, d, p.events, from)
+}
+
+// rerun shows the ledger the stored fixes from a time on, and the fresh ones, day by day.
+func (f *Fleet) rerun(ctx context.Context, unit UnitID, p *pass, from time.Time, fresh []TrackFix, d *decision) error {
+	stored, err := f.store.Days(ctx, unit)
+	if err != nil {
+		return err
+	}
+	days := slices.DeleteFunc(slices.Clone(stored), func(day Day) bool { return day < DayOf(from) })
+	for i := range fresh {
+		days = append(days, DayOf(fresh[i].Fix.Time))
+	}
+	slices.Sort(days)
+	frontier := fresh[len(fresh)-1]
+	passed := false // the frontier was the fix before
+	var fixes []TrackFix
+	for _, day := range slices.Compact(days) {
+		fixes, err = f.fixesOf(ctx, unit, day, from, fixes[:0])
+		if err != nil {
+			return err
+		}
+		d.redecided += len(fixes)
+		n := 0
+		for n < len(fresh) && DayOf(fresh[n].Fix.Time) == day {
+			n++
+		}
+		fixes, fresh = append(fixes, fresh[:n]...), fresh[n:]
+		sortFixes(fixes)
+		for i := range fixes {
+			if passed && d.next.gaps() {
+				p.history.note(&p.state, fixes[i].Fix.Time.UnixMilli(), pinFrontier)
+			}
+			p.show(&fixes[i])
+			passed = fixes[i].Series == frontier.Series && fixes[i].Seq == frontier.Seq
+		}
+	}
+	return nil
+}
+
+// restart finds where to begin. Where the store has dropped the beginning of the track, running from nothing would not come to what
+// was told; then fixes from before the oldest checkpoint are stored but not decided.
+func (f *Fleet) restart(ctx context.Context, unit UnitID, old *vehicle, fresh []TrackFix) (pass, []TrackFix, error) {
+	p := pass{ledger: geofence.NewLedger(string(unit), f.index())}
+	p.history.points = slices.Clone(old.checkpoints)
+	c, ok := p.history.before(fresh[0].Fix.Time.UnixMilli())
+	if !ok && len(old.checkpoints) > 0 {
+		whole, err := f.hasWholeTrack(ctx, unit, old)
+		if err != nil {
+			return pass{}, nil, err
+		}
+		if !whole {
+			oldest := old.checkpoints[0].ms
+			fresh = slices.DeleteFunc(fresh, func(x TrackFix) bool { return x.Fix.Time.UnixMilli() <= oldest })
+			if len(fresh) == 0 {
+				return pass{}, nil, nil
+			}
+			p.history.points = slices.Clone(old.checkpoints)
+			c, ok = p.history.before(fresh[0].Fix.Time.UnixMilli())
+		}
+	}
+	if !ok {
+		return p, fresh, nil
+	}
+	state, err := geofence.DecodeState(c.ledger)
+	if err != nil {
+		return pass{}, nil, fmt.Errorf("%w: checkpoint: %w", ErrStored, err)
+	}
+	p.state = state
+	return p, fresh, nil
+}
+
+// hasWholeTrack reports whether the store still has the day of the oldest fix.
+func (f *Fleet) hasWholeTrack(ctx context.Context, unit UnitID, v *vehicle) (bool, error) {
+	days, err := f.store.Days(ctx, unit)
+	if err != nil {
+		return false, err
+	}
+	return len(days) > 0 && days[0] <= DayOf(timeOfMs(v.firstMs)), nil
+}
+
+// fixesOf appends the stored fixes of a day that count, from a time on, in no order.
+func (f *Fleet) fixesOf(ctx context.Context, unit UnitID, day Day, from time.Time, dst []TrackFix) ([]TrackFix, error) {
+	err := f.eachBatch(ctx, unit, day, func(b track.Batch) {
+		for i := range b.Fixes {
+			x := TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]}
+			if x.counts() && !x.Fix.Time.Before(from) {
+				dst = append(dst, x)
+			}
+		}
+	})
+	return dst, err
+}
+
+// eachBatch gives the stored batches of a day, in the order in which they were committed.
+func (f *Fleet) eachBatch(ctx context.Context, unit UnitID, day Day, fn func(track.Batch)) error {
+	data, err := f.store.Track(ctx, unit, day)
+	if err != nil {
+		return err
+	}
+	for len(data) > 0 {
+		b, rest, err := track.DecodeBatch(data)
+		if err != nil {
+			return fmt.Errorf("%w: track of %s, day %d, %d bytes before its end: %w", ErrStored, unit, day, len(data), err)
+		}
+		fn(b)
+		data = rest
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package fleet
+
+import (
+	"cmp"
+	"slices"
+
+	"dipper/fleet/cell"
+	"dipper/geofence"
+	"dipper/positioning"
+	"dipper/positioning/track"
+)
+
+// TrackFix is a fix with its number.
+type TrackFix struct {
+	Series track.Series
+	Seq    track.Seq
+	Fix    positioning.Fix
+}
+
+// compare orders fixes as the ledger sees them: by time, and at the same time by number. Of fixes at the same millisecond only the
+// first in this order counts, so the order of arrival cannot matter.
+func (a *TrackFix) compare(b *TrackFix) int {
+	return cmp.Or(a.Fix.Time.Compare(b.Fix.Time), cmp.Compare(a.Series, b.Series), cmp.Compare(a.Seq, b.Seq))
+}
+
+// counts reports whether the fix moves anything: it was accepted by the gates on board and by the centre's clock. All other
+// fixes are stored only.
+func (a *TrackFix) counts() bool { return a.Fix.Verdict == positioning.Accepted }
+
+// vehicle is the state of a unit: all that the next batch is decided on. It is a value: a decision makes the next one and
+// leaves this one as it was, so slices are replaced and never changed in place.
+type vehicle struct {
+	held        []seriesRanges // by series
+	firstMs     int64          // Unix milliseconds of the oldest fix that counts; with last
+	last        TrackFix       // the newest fix that counts, in TrackFix.compare's order the first of its time; Seq 0: none
+	cell        cell.ID        // of last
+	ledger      geofence.State // after last
+	checkpoints []checkpoint   // ledgers at earlier times, ascending
+}
+
+// seriesRanges is which numbers of a series are held.
+type seriesRanges struct {
+	series track.Series
+	ranges track.Ranges
+}
+
+func (v *vehicle) find(s track.Series) (int, bool) {
+	return slices.BinarySearchFunc(v.held, s, func(h seriesRanges, s track.Series) int { return cmp.Compare(h.series, s) })
+}
+
+func (v *vehicle) heldOf(s track.Series) track.Ranges {
+	if i, ok := v.find(s); ok {
+		return v.held[i].ranges
+	}
+	return nil
+}
+
+// hold adds numbers to those held.
+func (v *vehicle) hold(s track.Series, r track.Range) {
+	i, ok := v.find(s)
+	held := make([]seriesRanges, 0, len(v.held)+1)
+	held = append(held, v.held...)
+	if !ok {
+		held = slices.Insert(held, i, seriesRanges{series: s})
+	}
+	held[i].ranges = held[i].ranges.Add(r)
+	v.held = held
+}
+
+// gaps reports whether a number is missing below one that is held: fixes that are still to come, and late.
+func (v *vehicle) gaps() bool {
+	for _, h := range v.held {
+		if len(h.ranges) > 1 || len(h.ranges) == 1 && h.ranges[0].First > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// position is where the unit was last; without a cell if no fix counts yet.
+func (v *vehicle) position(unit UnitID) Position {
+	if v.last.Seq == 0 {
+		return Position{}
+	}
+	f := &v.last.Fix
+	return Position{
+		Unit: unit, Time: f.Time, Point: f.Point, SpeedMps: f.SpeedMps, CourseDeg: f.CourseDeg, ErrM: f.ErrM,
+		Series: uint32(v.last.Series), Seq: uint64(v.last.Seq), Cell: v.cell,
+	}
+}
+
+// openFences are the fences with an open visit, ascending.
+func (v *vehicle) openFences() []string {
+	open := v.ledger.Open()
+	if len(open) == 0 {
+		return nil
+	}
+	out := make([]string, len(open))
+	for i := range open {
+		out[i] = open[i].Fence
+	}
+	return out
+}
