@@ -1,0 +1,15 @@
+package main
+
+import "dipper/cmd/internal/command"
+
+func main() {
+	command.Main("dipper", "Dipper's central service: takes fixes from agents, keeps them, and shows the fleet live.", &root{})
+}
+
+type root struct {
+	command.Common
+	Serve serveCmd `cmd:"" help:"Run the service."`
+	Unit  unitCmd  `cmd:"" help:"Manage the units that may send fixes."`
+	Token tokenCmd `cmd:"" help:"Manage the tokens with which people and programs sign in."`
+	Demo  demoCmd  `cmd:"" help:"Run the whole of Dipper on this machine, with simulated vehicles."`
+}

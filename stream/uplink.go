@@ -1,0 +1,223 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"dipper/fleet"
+)
+
+// Defaults of UplinkConfig.
+const (
+	DefaultFixesPerSecond = 2000    // a day's backlog of a unit at 1 Hz is handed over in under a minute
+	DefaultBurst          = 20_000  // fixes above the rate before a unit is made to wait
+	DefaultMaxAgents      = 100_000 // connections
+	DefaultRetryFor       = 10 * time.Second
+)
+
+// Times of an agent's connection.
+const (
+	helloTimeout = 10 * time.Second
+	agentSilence = 45 * time.Second // agents ping every 5 s
+	agentWrite   = 10 * time.Second
+	busyPing     = 3 * time.Second // an agent that waits for an acknowledgement is told that the link lives
+	drainGrace   = 8 * time.Second // for batches under way when the service stops
+)
+
+// UplinkConfig sets up an Uplink. Fleet, Log and Metrics are required; a zero value elsewhere means the default.
+type UplinkConfig struct {
+	Fleet   *fleet.Fleet
+	Log     *slog.Logger
+	Metrics *Metrics
+
+	FixesPerSecond float64       // that a unit may send on average; beyond it and Burst, it is read more slowly
+	Burst          float64       // fixes
+	MaxAgents      int           // connected at once; more are refused
+	RetryFor       time.Duration // how long a batch is tried again while the store is unavailable, before the agent is sent away
+}
+
+// Uplink takes fixes from agents. Each connection is read by one goroutine, one batch at a time: a batch is acknowledged once
+// the fleet has accepted it durably, and only then is the next one read. So an agent can never have more under way here than
+// one batch and what the network's buffers hold.
+type Uplink struct {
+	cfg      UplinkConfig
+	log      *slog.Logger
+	upgrader websocket.Upgrader
+	buffers  sync.Pool // *bytes.Buffer, for the message being read
+
+	mu      sync.Mutex // guards the following
+	open    bool       // Run is taking agents
+	done    bool       // Run has stopped taking agents
+	work    context.Context
+	agents  map[*agent]struct{}
+	units   map[fleet.UnitID]*agent // the connection that counts, after its hello
+	running sync.WaitGroup
+}
+
+// NewUplink makes an uplink that takes nobody until Run.
+func NewUplink(cfg UplinkConfig) *Uplink {
+	setDefault(&cfg.FixesPerSecond, DefaultFixesPerSecond)
+	setDefault(&cfg.Burst, DefaultBurst)
+	setDefault(&cfg.MaxAgents, DefaultMaxAgents)
+	setDefault(&cfg.RetryFor, DefaultRetryFor)
+	return &Uplink{
+		cfg: cfg, log: cfg.Log,
+		agents: map[*agent]struct{}{}, units: map[fleet.UnitID]*agent{},
+		upgrader: websocket.Upgrader{
+			HandshakeTimeout: agentWrite,
+			ReadBufferSize:   256, // an idle connection holds it; larger messages are read in pieces
+			WriteBufferSize:  512,
+			WriteBufferPool:  &sync.Pool{},
+		},
+	}
+}
+
+// Run takes agents until ctx ends. Then batches under way are finished and acknowledged, and the agents are sent away; Run
+// returns when all of them are gone.
+func (u *Uplink) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	u.mu.Lock()
+	u.open, u.work = true, work
+	u.mu.Unlock()
+
+	tick := time.NewTicker(busyPing)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case now := <-tick.C:
+			u.pingBusy(now)
+		}
+	}
+	u.mu.Lock()
+	u.open, u.done = false, true
+	for a := range u.agents {
+		a.end(ErrGoingAway)
+	}
+	u.mu.Unlock()
+	impatient := time.AfterFunc(drainGrace, cancel)
+	defer impatient.Stop()
+	u.running.Wait()
+	return nil
+}
+
+// Agents is how many are connected.
+func (u *Uplink) Agents() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.agents)
+}
+
+// Serve makes an agent's connection of a request and returns at once; the connection goes on by itself. The key in the
+// Authorization header says which unit it is. An error is returned only while nothing was written to w, for the caller to
+// answer.
+func (u *Uplink) Serve(w http.ResponseWriter, r *http.Request) error {
+	unit, err := u.unitOf(r)
+	if err != nil {
+		u.cfg.Metrics.hellos.WithLabelValues(refusalCode(err)).Inc()
+		return err
+	}
+	a := newAgent(u, unit, r.RemoteAddr)
+	a.work, err = u.enter(a)
+	if err != nil {
+		return err
+	}
+	ws, err := upgrade(&u.upgrader, w, r)
+	if ws == nil {
+		u.leave(a)
+		return err
+	}
+	ws.SetReadLimit(maxAgentMessage)
+	a.begin(ws)
+	go func() { // not the handler's goroutine: that one and its buffers cost several times as much
+		defer u.leave(a)
+		a.run()
+	}()
+	return nil
+}
+
+func (u *Uplink) unitOf(r *http.Request) (fleet.UnitID, error) {
+	key, ok := BearerToken(r)
+	if !ok {
+		return "", ErrUnauthorized
+	}
+	unit, err := u.cfg.Fleet.UnitByKey(r.Context(), key)
+	if errors.Is(err, fleet.ErrNotFound) {
+		return "", ErrUnauthorized
+	}
+	return unit, err
+}
+
+// BearerToken is what a request's Authorization header carries.
+func BearerToken(r *http.Request) (token string, ok bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(token) != ""
+}
+
+func (u *Uplink) enter(a *agent) (context.Context, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.done:
+		return nil, ErrGoingAway
+	case !u.open:
+		return nil, ErrNotReady
+	case len(u.agents) >= u.cfg.MaxAgents:
+		return nil, ErrTooMany
+	}
+	u.agents[a] = struct{}{}
+	u.running.Add(1)
+	u.cfg.Metrics.uplinks.Inc()
+	return u.work, nil
+}
+
+func (u *Uplink) leave(a *agent) {
+	u.mu.Lock()
+	delete(u.agents, a)
+	if u.units[a.unit] == a {
+		delete(u.units, a.unit)
+	}
+	u.mu.Unlock()
+	u.cfg.Metrics.uplinks.Dec()
+	u.running.Done()
+}
+
+// claim makes a the connection of its unit. The one before is sent away after the batch it has under way; both may have
+// delivered the same fixes, which the fleet takes once.
+func (u *Uplink) claim(a *agent) {
+	u.mu.Lock()
+	before := u.units[a.unit]
+	u.units[a.unit] = a
+	u.mu.Unlock()
+	if before != nil {
+		before.end(ErrDisplaced)
+	}
+}
+
+// pingBusy tells agents whose batch takes long that the link lives: until it is done, nobody answers their own pings.
+func (u *Uplink) pingBusy(now time.Time) {
+	u.mu.Lock()
+	var busy []*agent
+	for a := range u.agents {
+		if since := a.busySince.Load(); since != 0 && now.UnixNano()-since >= int64(busyPing)/2 {
+			busy = append(busy, a)
+		}
+	}
+	u.mu.Unlock()
+	for _, a := range busy {
+		a.ping()
+	}
+}
+
+func refusalCode(err error) string {
+	f, _ := Explain(err)
+	return f.Refusal
+}
