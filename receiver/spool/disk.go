@@ -15,7 +15,7 @@ type disk interface {
 	reopen(name string, size int64) (file, error) // one that is there, cut to size, to append to
 	remove(name string) error
 	sync(name string) error // what an earlier process wrote
-	syncDir() error // makes creations and removals durable
+	syncDir() error         // makes creations and removals durable
 }
 
 // file is a segment being written.
