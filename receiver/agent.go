@@ -105,6 +105,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		}
 	}
 
+	a.cfg.Log.Info("agent", "version", a.cfg.Version, "source", a.cfg.Source, "spool", a.cfg.Spool, "unacked", sp.Unacked().Count())
+
 	// Sending and the status page outlive ctx: they end after all that was read is in the spool.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup

@@ -8,5 +8,5 @@
 //
 // Agent.Run joins the parts: source → positioning.Decoder → track.Quantize → spool → uplink. Each fix gets its number when it is
 // in the spool, and leaves the spool only when the centre has said that it holds it durably. What is discarded on the way,
-// and why, is counted in Counters; StatusHandler shows all of it to whoever stands beside the box.
+// and why, is counted; Agent.Handler shows all of it to whoever stands beside the box.
 package receiver

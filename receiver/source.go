@@ -51,7 +51,7 @@ type SourceOptions struct {
 // ParseSource makes the source that spec names:
 //
 //	auto               the serial port on which a module talks
-//	/dev/ttyUSB0       a serial port, any path
+//	/dev/ttyUSB0       a serial port, by any path with a slash in it
 //	tcp://HOST:PORT    a server that sends sentences
 //	udp://[HOST]:PORT  datagrams sent to this port
 //	file:PATH          a recording, also one packed by gzip
@@ -82,7 +82,7 @@ func ParseSource(spec string, o SourceOptions) (Source, error) {
 		return parseTCP(spec)
 	case strings.HasPrefix(spec, "udp://"):
 		return parseUDP(spec)
-	case filepath.IsAbs(spec):
+	case strings.ContainsRune(spec, filepath.Separator) && !strings.Contains(spec, "://"):
 		return &serialPort{path: spec, baud: o.Baud, log: o.Log}, nil
 	}
 	return nil, fmt.Errorf("source %q: want auto, a path in /dev, tcp://HOST:PORT, udp://:PORT, file:PATH, or - for standard input", spec)

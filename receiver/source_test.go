@@ -16,6 +16,7 @@ func TestParseSource(t *testing.T) {
 		{spec: "auto", baud: 115200},
 		{spec: "/dev/ttyUSB0"},
 		{spec: "/dev/pts/3", baud: 921600},
+		{spec: "data/ports/truck-7"},
 		{spec: "tcp://10.0.0.7:2947"},
 		{spec: "tcp://[::1]:2947"},
 		{spec: "udp://:10110"},

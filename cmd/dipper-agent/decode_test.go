@@ -37,6 +37,7 @@ func readFixes(t *testing.T, lines string) []fix {
 }
 
 // What decode prints agrees with what others found in the same recordings: position within 1e-6°, time exact, mode equal.
+// Byte by byte it is what package positioning keeps as golden.
 func TestDecodeAgreesWithExpected(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(recordings, "*.nmea"))
 	if err != nil || len(files) == 0 {
@@ -52,6 +53,13 @@ func TestDecodeAgreesWithExpected(t *testing.T) {
 			code, out, errs := call(t.Context(), nil, "decode", file)
 			if code != 0 {
 				t.Fatalf("exit code %d: %s", code, errs)
+			}
+			golden, err := os.ReadFile(strings.TrimSuffix(file, ".nmea") + ".golden.jsonl")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out != string(golden) {
+				t.Error("the output is not the golden file's")
 			}
 			got, want := readFixes(t, out), readFixes(t, string(expected))
 			if len(got) != len(want) {
