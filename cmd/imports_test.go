@@ -15,7 +15,7 @@ import (
 // Data flows one way: what is not listed here is forbidden.
 var allowed = map[string][]string{
 	"positioning/geo":           {},
-	"positioning/nmea":          {},
+	"positioning/nmea":          {"positioning/geo"},
 	"positioning":               {"positioning/geo", "positioning/nmea"},
 	"positioning/track":         {"positioning", "positioning/geo"},
 	"geofence":                  {"positioning", "positioning/geo"},
@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"stream/web":                {},
 	"stream/api":                {"stream/...", "fleet", "geofence", "positioning/..."},
 	"cmd/internal/command":      {},
+	"cmd/internal/bench":        {},
 	"cmd/dipper":                {"cmd/internal/...", "stream/...", "fleet/...", "geofence", "positioning/...", "receiver/uplink"},
 	"cmd/dipper-agent":          {"cmd/internal/...", "receiver/...", "positioning/..."},
 	"cmd/dipper-sim":            {"cmd/internal/...", "receiver/...", "positioning/..."},
