@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"dipper/positioning/track"
@@ -209,13 +210,15 @@ func DecodeRefusal(msg []byte) (Refusal, error) {
 	return r, in.end()
 }
 
-// appendText appends the length in bytes and valid UTF-8, cut to maxTextBytes.
+// appendText appends the length in bytes and valid UTF-8, cut to maxTextBytes between characters.
 func appendText(dst []byte, s string) []byte {
+	s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	if len(s) > maxTextBytes {
-		s = s[:maxTextBytes]
-		for len(s) > 0 && !utf8.ValidString(s[max(0, len(s)-utf8.UTFMax):]) && !utf8.RuneStart(s[len(s)-1]) {
-			s = s[:len(s)-1]
+		end := maxTextBytes
+		for !utf8.RuneStart(s[end]) {
+			end--
 		}
+		s = s[:end]
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(s)))
 	return append(dst, s...)
