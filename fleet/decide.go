@@ -55,7 +55,7 @@ func (f *Fleet) decide(ctx context.Context, s *slot, b track.Batch) (decision, e
 	case old.last.Seq == 0 || fresh[0].compare(&old.last) > 0:
 		err = f.forward(s.unit, old, &d, fresh)
 	default:
-		err = f.late(ctx, s.unit, old, &d, fresh)
+		err = f.lateOrStored(ctx, s.unit, old, &d, fresh)
 	}
 	if err != nil {
 		return decision{}, err

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,20 @@ import (
 	"dipper/geofence"
 	"dipper/positioning/track"
 )
+
+// lateOrStored decides late fixes, or only stores them where what was stored before cannot be read: a damaged record must not keep
+// the unit's fixes out for ever. It is logged and counted.
+func (f *Fleet) lateOrStored(ctx context.Context, unit UnitID, old *vehicle, d *decision, fresh []TrackFix) error {
+	undecided := *d
+	err := f.late(ctx, unit, old, d, fresh)
+	if errors.Is(err, ErrStored) {
+		f.log.Error("late fixes are stored but not decided", "unit", unit, "fixes", len(fresh), "error", err)
+		f.stats.undecidedFixes.Add(uint64(len(fresh)))
+		*d = undecided
+		return nil
+	}
+	return err
+}
 
 // late decides fixes of which some are older than what the ledger saw: it runs again from the newest checkpoint before the oldest of
 // them, over the stored track and the fresh fixes together, to the end. What it says now is compared with what was told.

@@ -11,6 +11,7 @@ type Stats struct {
 	FutureFixes     uint64 // later than the clock allows: stored as refused
 	LateBatches     uint64 // with a fix older than the last position: decided again from a checkpoint
 	RedecidedFixes  uint64 // shown to the ledger again for that
+	UndecidedFixes  uint64 // late, and stored only, because what was stored before cannot be read
 	Events          uint64 // told for the first time
 	CorrectedEvents uint64 // told again with a higher revision
 	RetractedEvents uint64
@@ -28,7 +29,7 @@ type Stats struct {
 // counters are the Stats that grow by themselves.
 type counters struct {
 	batches, fixes, duplicates, refusedBatches, futureFixes atomic.Uint64
-	lateBatches, redecidedFixes                             atomic.Uint64
+	lateBatches, redecidedFixes, undecidedFixes             atomic.Uint64
 	events, correctedEvents, retractedEvents                atomic.Uint64
 	commits, steps, conflicts, unavailable                  atomic.Uint64
 	stateLoads, rebuilds                                    atomic.Uint64
@@ -41,7 +42,7 @@ func (f *Fleet) Stats() Stats {
 	return Stats{
 		Batches: c.batches.Load(), Fixes: c.fixes.Load(), Duplicates: c.duplicates.Load(),
 		RefusedBatches: c.refusedBatches.Load(), FutureFixes: c.futureFixes.Load(),
-		LateBatches: c.lateBatches.Load(), RedecidedFixes: c.redecidedFixes.Load(),
+		LateBatches: c.lateBatches.Load(), RedecidedFixes: c.redecidedFixes.Load(), UndecidedFixes: c.undecidedFixes.Load(),
 		Events: c.events.Load(), CorrectedEvents: c.correctedEvents.Load(), RetractedEvents: c.retractedEvents.Load(),
 		Commits: c.commits.Load(), Steps: c.steps.Load(), Conflicts: c.conflicts.Load(), Unavailable: c.unavailable.Load(),
 		StateLoads: c.stateLoads.Load(), Rebuilds: c.rebuilds.Load(), CachedUnits: uint64(f.units.size()),

@@ -39,12 +39,15 @@ func (f *Fleet) Track(ctx context.Context, id UnitID, from, to time.Time, limit 
 			return nil, false, fmt.Errorf("track of %s: %w", id, err)
 		}
 		sortFixes(fixes[start:])
+		fixes = append(fixes[:start], slices.CompactFunc(fixes[start:], sameNumber)...)
 		if len(fixes) > limit {
 			return slices.Clip(fixes[:limit]), true, nil
 		}
 	}
 	return fixes, false, nil
 }
+
+func sameNumber(a, b TrackFix) bool { return a.Series == b.Series && a.Seq == b.Seq }
 
 // Completeness says which numbers of a unit's fixes are held, and so which are not.
 type Completeness struct {
@@ -76,8 +79,8 @@ func (f *Fleet) Completeness(ctx context.Context, id UnitID) (Completeness, erro
 		}
 	}
 	c := Completeness{Unit: id}
-	for _, h := range v.held {
-		if c.Series != 0 {
+	for i, h := range v.held {
+		if i > 0 {
 			c.Earlier = append(c.Earlier, SeriesRanges{c.Series, c.Highest, c.Held, c.Missing})
 		}
 		c.Series, c.Highest, c.Held = h.series, h.ranges.Highest(), h.ranges

@@ -1,0 +1,438 @@
+package fleet_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"dipper/fleet"
+	"dipper/fleet/cell"
+	"dipper/geofence"
+	"dipper/positioning"
+	"dipper/positioning/geo"
+	"dipper/positioning/track"
+)
+
+// The property of the whole package: whatever the order, the batching and the repetition in which the numbered fixes of a unit
+// arrive, and whatever goes wrong meanwhile, the fleet ends up with what one look at all of them says.
+
+const testUnit = fleet.UnitID("鲁B12345")
+
+var (
+	testStart = time.Date(2026, 11, 22, 22, 50, 0, 0, time.UTC) // two midnights lie in most tracks
+	testNow   = testStart.Add(10 * 24 * time.Hour)
+	testPlace = geo.Point{Lat: 36.0, Lon: 120.2}
+)
+
+// testFences are close together on the way that drawn tracks take, so that visits overlap.
+func testFences(t testing.TB) map[string]string {
+	t.Helper()
+	square := func(x, y, half float64) string {
+		corner := func(i, j float64) string {
+			return fmt.Sprintf("[%.7f,%.7f]", testPlace.Lon+x+i*half, testPlace.Lat+y+j*half)
+		}
+		ring := []string{corner(-1, -1), corner(1, -1), corner(1, 1), corner(-1, 1), corner(-1, -1)}
+		return `{"type":"Polygon","coordinates":[[` + strings.Join(ring, ",") + `]]}`
+	}
+	feature := func(properties, geometry string) string {
+		return `{"type":"Feature","properties":` + properties + `,"geometry":` + geometry + `}`
+	}
+	return map[string]string{
+		"gate":  feature(`{"kind":"gate"}`, square(0, 0, 0.0002)),
+		"yard":  feature(`{"kind":"yard","dwell_s":60,"speed_limit_mps":8}`, square(0.003, 0, 0.002)),
+		"berth": feature(`{"kind":"berth"}`, square(0.004, 0, 0.0005)),
+	}
+}
+
+// drawTrack gives numbered fixes of a vehicle that goes back and forth through the fences, some at the same time, some out of order,
+// some refused, some hours apart.
+func drawTrack(t *rapid.T) []fleet.TrackFix {
+	var out []fleet.TrackFix
+	n := rapid.IntRange(1, 40).Draw(t, "fixes")
+	at, x := testStart, -0.002
+	series := track.Series(testStart.Unix() - 100)
+	seq := track.Seq(1)
+	dx := 0.0004
+	for range n {
+		switch rapid.IntRange(0, 19).Draw(t, "then") {
+		case 0: // the same instant again
+		case 1:
+			at = at.Add(-time.Duration(rapid.IntRange(1, 90).Draw(t, "back")) * time.Second)
+		case 2:
+			at = at.Add(time.Duration(rapid.IntRange(1, 2000).Draw(t, "pause")) * time.Minute)
+		case 3: // the spool was lost
+			series, seq = series+1, 1
+			at = at.Add(time.Second)
+		case 4:
+			dx = -dx
+			at = at.Add(time.Second)
+		default:
+			at = at.Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "on")) * time.Second)
+			x += dx * float64(rapid.IntRange(0, 3).Draw(t, "steps"))
+		}
+		f := positioning.NewFix(at, geo.Point{Lat: testPlace.Lat, Lon: testPlace.Lon + x})
+		f.ErrM = rapid.SampledFrom([]float64{math.NaN(), 1, 2.5, 20}).Draw(t, "err")
+		f.SpeedMps = rapid.SampledFrom([]float64{math.NaN(), 0, 5, 12}).Draw(t, "speed")
+		switch rapid.IntRange(0, 11).Draw(t, "verdict") {
+		case 0:
+			f.Verdict = positioning.RefusedJump
+		case 1:
+			if rapid.Bool().Draw(t, "future") {
+				f.Time = testNow.Add(time.Hour)
+			}
+		}
+		out = append(out, fleet.TrackFix{Series: series, Seq: seq, Fix: track.Quantize(f)})
+		seq++
+	}
+	return out
+}
+
+// drawArrival cuts the track into batches, some overlapping, some twice, in any order; together they hold every fix.
+func drawArrival(t *rapid.T, fixes []fleet.TrackFix) []track.Batch {
+	var batches []track.Batch
+	for i := 0; i < len(fixes); {
+		n := 1
+		most := rapid.IntRange(1, 12).Draw(t, "batch")
+		for n < most && i+n < len(fixes) && fixes[i+n].Series == fixes[i].Series {
+			n++
+		}
+		batches = append(batches, batchOf(fixes[i:i+n]))
+		if back := rapid.IntRange(0, 2).Draw(t, "overlap"); back < n {
+			i += n - back
+		} else {
+			i += n
+		}
+		if rapid.IntRange(0, 4).Draw(t, "again") == 0 {
+			batches = append(batches, batches[rapid.IntRange(0, len(batches)-1).Draw(t, "which")])
+		}
+		if i >= len(fixes) || n == 0 {
+			break
+		}
+	}
+	return rapid.Permutation(batches).Draw(t, "order")
+}
+
+func batchOf(fixes []fleet.TrackFix) track.Batch {
+	b := track.Batch{Series: fixes[0].Series, First: fixes[0].Seq}
+	for _, x := range fixes {
+		b.Fixes = append(b.Fixes, x.Fix)
+	}
+	return b
+}
+
+// outcome is what readers see of a unit in the end.
+type outcome struct {
+	track     []fleet.TrackFix
+	held      string
+	last      fleet.Position
+	events    []geofence.Event // final and not retracted, without revisions
+	visits    []geofence.Visit
+	occupants map[string][]fleet.Occupant
+}
+
+// expect is the slow and obvious way: all fixes sorted, shown to one ledger.
+func expect(t testing.TB, fixes []fleet.TrackFix, ix *geofence.Index) outcome {
+	t.Helper()
+	var o outcome
+	o.track = slices.Clone(fixes)
+	for i := range o.track {
+		if f := &o.track[i].Fix; f.Verdict == positioning.Accepted && f.Time.After(testNow.Add(5*time.Minute)) {
+			f.Verdict = positioning.RefusedFuture
+		}
+	}
+	slices.SortFunc(o.track, func(a, b fleet.TrackFix) int {
+		return cmp.Or(a.Fix.Time.Compare(b.Fix.Time), cmp.Compare(a.Series, b.Series), cmp.Compare(a.Seq, b.Seq))
+	})
+	ledger := geofence.NewLedger(string(testUnit), ix)
+	var state geofence.State
+	for _, x := range o.track {
+		if x.Fix.Verdict != positioning.Accepted {
+			continue
+		}
+		o.events = ledger.Step(&state, geofence.Observation{Series: uint32(x.Series), Seq: uint64(x.Seq), Fix: x.Fix}, o.events)
+		if f := x.Fix; f.Time.After(o.last.Time) {
+			o.last = fleet.Position{
+				Unit: testUnit, Time: f.Time, Point: f.Point, SpeedMps: f.SpeedMps, CourseDeg: f.CourseDeg, ErrM: f.ErrM,
+				Series: uint32(x.Series), Seq: uint64(x.Seq), Cell: cell.FromPoint(f.Point),
+			}
+		}
+	}
+	sortEvents(o.events)
+	o.visits = state.Open()
+	o.occupants = map[string][]fleet.Occupant{}
+	for _, v := range o.visits {
+		o.occupants[v.Fence] = []fleet.Occupant{{Unit: testUnit, Visit: v}}
+	}
+	held := map[track.Series]track.Ranges{}
+	for _, x := range fixes {
+		held[x.Series] = held[x.Series].Add(track.Range{First: x.Seq, Last: x.Seq})
+	}
+	o.held = fmt.Sprint(held)
+	return o
+}
+
+func sortEvents(events []geofence.Event) {
+	slices.SortFunc(events, func(a, b geofence.Event) int {
+		return cmp.Or(a.FixTime.Compare(b.FixTime), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// look reads the outcome through the fleet.
+func look(t testing.TB, f *fleet.Fleet, store fleet.Store) outcome {
+	t.Helper()
+	ctx := t.Context()
+	var o outcome
+	var err error
+	var truncated bool
+	o.track, truncated, err = f.Track(ctx, testUnit, testStart.AddDate(-1, 0, 0), testNow.AddDate(1, 0, 0), 1000)
+	if err != nil || truncated {
+		t.Fatalf("Track: truncated %v, %v", truncated, err)
+	}
+	c, err := f.Completeness(ctx, testUnit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := map[track.Series]track.Ranges{c.Series: c.Held}
+	for _, e := range c.Earlier {
+		held[e.Series] = e.Held
+	}
+	o.held = fmt.Sprint(held)
+	v, err := f.Unit(ctx, testUnit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.last, o.visits = v.Position, v.Visits
+	records, err := store.UnitEvents(ctx, testUnit, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		var e geofence.Event
+		if err := e.UnmarshalJSON(r.Data); err != nil {
+			t.Fatal(err)
+		}
+		if !e.Retracted {
+			e.Revision = 0
+			o.events = append(o.events, e)
+		}
+	}
+	sortEvents(o.events)
+	o.occupants = map[string][]fleet.Occupant{}
+	for id := range testFences(t) {
+		inside, err := f.Inside(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(inside) > 0 {
+			o.occupants[id] = inside
+		}
+	}
+	return o
+}
+
+func (o outcome) check(t testing.TB, want outcome) {
+	t.Helper()
+	same := func(a, b fleet.TrackFix) bool { return a.Series == b.Series && a.Seq == b.Seq && a.Fix.Equal(b.Fix) }
+	if !slices.EqualFunc(o.track, want.track, same) {
+		t.Fatalf("track\n %v\nwant\n %v", o.track, want.track)
+	}
+	if o.held != want.held {
+		t.Fatalf("held %s, want %s", o.held, want.held)
+	}
+	if fmt.Sprintf("%+v", o.last) != fmt.Sprintf("%+v", want.last) { // NaN equals NaN in text
+		t.Fatalf("last position\n %+v\nwant\n %+v", o.last, want.last)
+	}
+	if !slices.Equal(o.events, want.events) {
+		t.Fatalf("events\n %+v\nwant\n %+v", o.events, want.events)
+	}
+	if !slices.Equal(o.visits, want.visits) {
+		t.Fatalf("visits %+v, want %+v", o.visits, want.visits)
+	}
+	if fmt.Sprint(o.occupants) != fmt.Sprint(want.occupants) {
+		t.Fatalf("occupants %v, want %v", o.occupants, want.occupants)
+	}
+}
+
+// checkLog holds the event log against its rules: revisions of an event come 1, 2, 3 …, and the last of each is what the unit has.
+func checkLog(t testing.TB, f *fleet.Fleet, store fleet.Store) {
+	t.Helper()
+	entries, _, err := f.Events(t.Context(), "", 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	latest := map[string]geofence.Event{}
+	for _, e := range entries {
+		if e.Event.Revision != latest[e.Event.ID].Revision+1 {
+			t.Fatalf("event %s has revision %d after %d", e.Event.ID, e.Event.Revision, latest[e.Event.ID].Revision)
+		}
+		latest[e.Event.ID] = e.Event
+	}
+	records, err := store.UnitEvents(t.Context(), testUnit, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(records) != len(latest) {
+		t.Fatalf("%d events of the unit, %d in the log", len(records), len(latest))
+	}
+	for _, r := range records {
+		if r.Revision != latest[r.ID].Revision {
+			t.Fatalf("event %s: unit has revision %d, log %d", r.ID, r.Revision, latest[r.ID].Revision)
+		}
+	}
+}
+
+// running is a Fleet whose Run runs until stop.
+type running struct {
+	*fleet.Fleet
+	stop func()
+}
+
+func run(t testing.TB, cfg fleet.Config) running {
+	t.Helper()
+	if cfg.Now == nil {
+		cfg.Now = func() time.Time { return testNow }
+	}
+	f, err := fleet.New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	return running{f, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}}
+}
+
+func putFences(t testing.TB, f *fleet.Fleet) {
+	t.Helper()
+	for id, feature := range testFences(t) {
+		if _, created, err := f.PutFence(t.Context(), id, []byte(feature)); err != nil || !created {
+			t.Fatalf("PutFence(%s): created %v, %v", id, created, err)
+		}
+	}
+}
+
+func indexOf(f *fleet.Fleet) *geofence.Index { return geofence.NewIndex(f.Fences()) }
+
+func TestAnyArrivalEndsTheSame(t *testing.T) {
+	var late, corrected, retracted uint64
+	rapid.Check(t, func(rt *rapid.T) {
+		fixes := drawTrack(rt)
+		store := newModelStore()
+		f := run(t, fleet.Config{Store: store})
+		defer f.stop()
+		putFences(t, f.Fleet)
+		for _, b := range drawArrival(rt, fixes) {
+			if err := f.Accept(t.Context(), testUnit, b); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		look(t, f.Fleet, store).check(t, expect(t, fixes, indexOf(f.Fleet)))
+		checkLog(t, f.Fleet, store)
+		s := f.Stats()
+		late, corrected, retracted = late+s.LateBatches, corrected+s.CorrectedEvents, retracted+s.RetractedEvents
+		if s.Fixes != uint64(len(fixes)) {
+			rt.Fatalf("%d fixes stored, want %d", s.Fixes, len(fixes))
+		}
+	})
+	if late == 0 || retracted == 0 {
+		t.Errorf("%d late batches, %d events corrected, %d retracted: the test shows nothing", late, corrected, retracted)
+	}
+}
+
+// unsteady is a store that answers with conflicts for nothing, and loses answers with and without having stored the step.
+type unsteady struct {
+	*modelStore
+	mu    sync.Mutex
+	draws []int // what happens at each commit, again from the beginning at its end
+	next  int
+}
+
+var errLost = fmt.Errorf("%w: the answer was lost", fleet.ErrUnavailable)
+
+func (u *unsteady) Commit(ctx context.Context, steps []fleet.Step) []error {
+	u.mu.Lock()
+	what := u.draws[u.next%len(u.draws)]
+	u.next++
+	u.mu.Unlock()
+	all := func(err error) []error { return slices.Repeat([]error{err}, len(steps)) }
+	switch what {
+	case 1:
+		return all(fleet.ErrConflict)
+	case 2:
+		return all(errLost)
+	case 3:
+		u.modelStore.Commit(ctx, steps)
+		return all(errLost)
+	}
+	return u.modelStore.Commit(ctx, steps)
+}
+
+func TestNothingIsLostOnAnUnsteadyStore(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		fixes := drawTrack(rt)
+		draws := append(rapid.SliceOfN(rapid.IntRange(0, 3), 1, 8).Draw(rt, "commits"), 0)
+		store := &unsteady{modelStore: newModelStore(), draws: draws}
+		f := run(t, fleet.Config{Store: store})
+		defer f.stop()
+		putFences(t, f.Fleet)
+		for _, b := range drawArrival(rt, fixes) {
+			for { // as an agent does: again until it is acknowledged
+				err := f.Accept(t.Context(), testUnit, b)
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, fleet.ErrUnavailable) {
+					rt.Fatal(err)
+				}
+			}
+			held, err := f.Held(t.Context(), testUnit, b.Series)
+			if err != nil || !held.Covers(track.Range{First: b.First, Last: b.Last()}) {
+				rt.Fatalf("acknowledged %d-%d, held %v, %v", b.First, b.Last(), held, err)
+			}
+		}
+		look(t, f.Fleet, store).check(t, expect(t, fixes, indexOf(f.Fleet)))
+		checkLog(t, f.Fleet, store)
+	})
+}
+
+func TestTwoNodesOnOneStore(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		fixes := drawTrack(rt)
+		store := newModelStore()
+		a := run(t, fleet.Config{Store: store, Limits: fleet.Limits{CachedUnits: 1}})
+		defer a.stop()
+		putFences(t, a.Fleet)
+		b := run(t, fleet.Config{Store: store})
+		defer b.stop()
+		var sending sync.WaitGroup
+		for _, node := range []running{a, b} {
+			arrival := drawArrival(rt, fixes)
+			for part := range slices.Chunk(arrival, len(arrival)/2+1) {
+				sending.Go(func() {
+					for _, batch := range part {
+						if err := node.Accept(t.Context(), testUnit, batch); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+		}
+		sending.Wait()
+		look(t, b.Fleet, store).check(t, expect(t, fixes, indexOf(a.Fleet)))
+		checkLog(t, a.Fleet, store)
+	})
+}
