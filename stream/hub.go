@@ -167,6 +167,16 @@ func (h *Hub) readyLocked() error {
 // Units is how many units have a position.
 func (h *Hub) Units() int { return h.plot.size() }
 
+// Label is what people call a unit; empty for one that is not registered.
+func (h *Hub) Label(unit fleet.UnitID) (name, kind string) {
+	h.plot.mu.RLock()
+	defer h.plot.mu.RUnlock()
+	if m := h.plot.units[unit]; m != nil {
+		return m.label.name, m.label.kind
+	}
+	return "", ""
+}
+
 // Serve makes a live viewer of a request and returns when it is gone. The caller has checked the viewer's rights; browsers of
 // other sites are refused here. An error is returned only while nothing was written to w, for the caller to answer.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, seat Seat) error {
