@@ -373,6 +373,39 @@ func TestFullDiskGivesUpWhatIsAcked(t *testing.T) {
 	}
 }
 
+// A disk that is full long before the spool's own limit: the spool goes on with the newest fixes and counts the others.
+func TestDiskFullBeforeItsLimit(t *testing.T) {
+	dir := t.TempDir()
+	d := newBrokenDisk(dir)
+	d.room = 40_000 // less than one segment
+	o := quick()
+	o.disk, o.MaxMemory = d, 400
+	s := mustOpen(t, dir, o)
+	const n = 5000
+	for i := 1; i <= n; i++ {
+		if _, err := s.Append(fixesFrom(i, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if s.Stats().InMemory > o.MaxMemory*3/4 {
+			eventually(t, "room", func() bool { return s.Stats().InMemory < o.MaxMemory/2 })
+		}
+	}
+	d.mu.Lock()
+	d.room = 0 // whoever filled the disk is gone
+	d.mu.Unlock()
+	eventually(t, "healing", func() bool { return s.Stats().Failing == "" && s.Stats().InMemory == 0 })
+	st := s.Stats()
+	if st.Newest != n || st.Dropped == 0 || st.Unacked+st.Dropped != n {
+		t.Fatalf("after %d fixes: %+v", n, st)
+	}
+	wantFixes(t, s, track.Ranges{{First: st.Oldest, Last: n}})
+	if names := segmentNames(t, dir); len(names) != st.Segments {
+		t.Errorf("files %v, the spool knows %d", names, st.Segments)
+	}
+	s.Close()
+	wantFixes(t, mustOpen(t, dir, o), track.Ranges{{First: st.Oldest, Last: n}})
+}
+
 func TestOpenOnReadOnlyDisk(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, quick())

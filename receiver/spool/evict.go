@@ -26,29 +26,25 @@ func (s *Spool) evictLocked(now time.Time) {
 			i++
 		}
 	}
-	for s.bytesLocked() > s.o.MaxBytes && s.dropOldestLocked(true) {
+	for s.bytesLocked() > s.o.MaxBytes && s.dropOldestLocked(len(s.segments)-1, true) {
 	}
 }
 
 // makeRoomLocked drops one segment on a disk that is full though the spool is not: an acknowledged one, or, when the memory
-// is about to overflow, the oldest.
+// is about to overflow, the oldest. It may be the last, for nobody writes to it any more, and the numbering is in memory.
 func (s *Spool) makeRoomLocked() {
-	s.dropOldestLocked(len(s.memory) >= s.o.MaxMemory/2)
+	s.dropOldestLocked(len(s.segments), len(s.memory) >= s.o.MaxMemory/2)
 }
 
-// dropOldestLocked drops the oldest acknowledged segment; failing that, and if even is true, the oldest. It reports whether
-// one went.
-func (s *Spool) dropOldestLocked(even bool) bool {
-	n := len(s.segments) - 1
-	if n < 1 {
-		return false
-	}
+// dropOldestLocked drops the oldest acknowledged one of the first n segments; failing that, and if even is true, the oldest.
+// It reports whether one went.
+func (s *Spool) dropOldestLocked(n int, even bool) bool {
 	for i := range n {
 		if s.isAckedLocked(s.segments[i]) {
 			return s.dropLocked(i)
 		}
 	}
-	return even && s.dropLocked(0)
+	return n > 0 && even && s.dropLocked(0)
 }
 
 func (s *Spool) isAckedLocked(seg *segment) bool {

@@ -2,13 +2,13 @@ package spool
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -176,6 +176,7 @@ type brokenDisk struct {
 	mu      sync.Mutex
 	gate    chan struct{}    // fsyncs wait for it to be closed; nil does not hold them
 	failing map[string]error // by operation: "create", "write", "sync", "remove"
+	room    int64            // bytes that all files together may have; 0 is no limit
 	synced  map[string]int64 // size at the last fsync, by name
 	written map[string]int64
 }
@@ -238,6 +239,9 @@ func (d *brokenDisk) remove(name string) error {
 	if err := d.check("remove"); err != nil {
 		return err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.written, name)
 	return d.realDisk.remove(name)
 }
 
@@ -257,15 +261,32 @@ func (f *brokenFile) Write(p []byte) (int, error) {
 		n, _ := f.file.Write(p[:len(p)/2])
 		return n, err
 	}
-	n, err := f.file.Write(p)
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
+	fits := len(p)
+	if f.disk.room > 0 {
+		left := f.disk.room
+		for _, size := range f.disk.written {
+			left -= size
+		}
+		fits = int(min(int64(fits), left))
+	}
+	n, err := f.file.Write(p[:fits])
+	if fits < len(p) {
+		err = syscall.ENOSPC
+	}
 	f.disk.written[f.name] += int64(n)
 	return n, err
 }
 
 func (f *brokenFile) Truncate(size int64) error {
-	return errors.Join(f.disk.check("write"), f.file.Truncate(size))
+	if err := f.disk.check("write"); err != nil {
+		return err
+	}
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	f.disk.written[f.name] = size
+	return f.file.Truncate(size)
 }
 
 // Sync notes what the real disk would have: a test's power cut leaves that much. No fsync: the kernel will not fail.

@@ -67,10 +67,22 @@ func (s *Spool) rotateLocked(first track.Seq) error {
 	s.segments, s.active, s.newNames = append(s.segments, seg), f, true
 	head := appendHeader(nil, s.series, first)
 	if err := s.appendLocked(appendRangesRecord(head, kindHeld, s.acked)); err != nil {
+		s.discardLocked(seg.index)
 		return err
 	}
 	s.evictLocked(s.o.Now())
 	return nil
+}
+
+// discardLocked takes back the segments from index on, all of whose fixes are in memory: on a full disk they would only be in
+// the way.
+func (s *Spool) discardLocked(index uint32) {
+	s.retireLocked()
+	for n := len(s.segments) - 1; n >= 0 && s.segments[n].index >= index; n-- {
+		if !s.dropLocked(n) {
+			return
+		}
+	}
 }
 
 // retireLocked leaves the active segment to the next fsync, which closes it.
@@ -135,9 +147,13 @@ func (s *Spool) healLocked() {
 	if errors.Is(s.sick, syscall.ENOSPC) {
 		s.makeRoomLocked()
 	}
-	err := s.rewriteMemoryLocked()
-	if err != nil {
+	next := uint32(0)
+	if n := len(s.segments); n > 0 {
+		next = s.segments[n-1].index + 1
+	}
+	if err := s.rewriteMemoryLocked(); err != nil {
 		s.failedLocked(err)
+		s.discardLocked(next)
 		return
 	}
 	s.sick = nil
