@@ -1,0 +1,329 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dipper/fleet"
+	"dipper/positioning"
+	"dipper/positioning/geo"
+	"dipper/positioning/track"
+)
+
+func fixesAt(start time.Time, every time.Duration, n int) []positioning.Fix {
+	fixes := make([]positioning.Fix, n)
+	for i := range fixes {
+		fixes[i] = positioning.NewFix(start.Add(time.Duration(i)*every), geo.Point{Lat: 36, Lon: 120 + 1e-5*float64(i)})
+		fixes[i].ErrM, fixes[i].SpeedMps = 1, 1
+	}
+	return fixes
+}
+
+func TestAcceptRefuses(t *testing.T) {
+	d, f, store := newDriver(t)
+	one := fixesAt(testStart, time.Second, 1)
+	nowhere := positioning.NewFix(testStart, geo.Point{Lat: math.NaN()})
+	for _, c := range []struct {
+		name string
+		unit fleet.UnitID
+		b    track.Batch
+		want error
+	}{
+		{"bad unit", "a b", track.Batch{Series: 1, First: 1, Fixes: one}, fleet.ErrBadUnitID},
+		{"number 0", d.unit, track.Batch{Series: 1, Fixes: one}, track.ErrInvalid},
+		{"beyond the highest number", d.unit, track.Batch{Series: 1, First: math.MaxUint64, Fixes: fixesAt(testStart, time.Second, 2)}, track.ErrInvalid},
+		{"too many", d.unit, track.Batch{Series: 1, First: 1, Fixes: fixesAt(testStart, time.Second, track.MaxBatchFixes+1)}, track.ErrInvalid},
+		{"nowhere", d.unit, track.Batch{Series: 1, First: 1, Fixes: []positioning.Fix{nowhere}}, track.ErrInvalid},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := f.Accept(t.Context(), c.unit, c.b)
+			if !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
+	}
+	if err := f.Accept(t.Context(), d.unit, track.Batch{}); err != nil {
+		t.Errorf("an empty batch: %v", err)
+	}
+	if len(store.records) != 0 {
+		t.Error("something was stored")
+	}
+	if got := f.Stats().RefusedBatches; got != 4 {
+		t.Errorf("%d batches counted as refused, want 4", got)
+	}
+}
+
+func TestAcceptBoundsTornNumbers(t *testing.T) {
+	f := run(t, fleet.Config{Store: newModelStore(), Limits: fleet.Limits{RangesPerUnit: 3, SeriesPerUnit: 2}})
+	defer f.stop()
+	send := func(series track.Series, seq track.Seq) error {
+		return f.Accept(t.Context(), "u", track.Batch{Series: series, First: seq, Fixes: fixesAt(testStart, time.Second, 1)})
+	}
+	for _, seq := range []track.Seq{1, 3, 5} {
+		if err := send(1, seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := send(1, 7); !errors.Is(err, track.ErrInvalid) || !strings.Contains(err.Error(), "fill the gaps") {
+		t.Errorf("a fourth run: %v", err)
+	}
+	if err := send(1, 2); err != nil {
+		t.Errorf("a number that closes a gap: %v", err)
+	}
+	if err := errors.Join(send(2, 1), send(3, 1)); !errors.Is(err, track.ErrInvalid) {
+		t.Errorf("a third series: %v", err)
+	}
+}
+
+// The whole batch is held: nothing is committed for it.
+func TestDuplicateIsAcknowledgedWithoutCommit(t *testing.T) {
+	_, f, store := newDriver(t)
+	b := track.Batch{Series: 1, First: 1, Fixes: fixesAt(testStart, time.Second, 10)}
+	for range 3 {
+		if err := f.Accept(t.Context(), "u", b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := f.Stats(); store.commits != 1 || s.Fixes != 10 || s.Duplicates != 20 || s.Batches != 3 {
+		t.Errorf("%d commits, %+v", store.commits, s)
+	}
+}
+
+func TestFutureFixIsStoredAndMovesNothing(t *testing.T) {
+	_, f, _ := newDriver(t)
+	fixes := fixesAt(testStart, time.Hour, 2) // the clock says testStart
+	if err := f.Accept(t.Context(), "u", track.Batch{Series: 1, First: 1, Fixes: fixes}); err != nil {
+		t.Fatal(err)
+	}
+	v, err := f.Unit(t.Context(), "u")
+	if err != nil || !v.Located || !v.Fix.Time.Equal(testStart) {
+		t.Errorf("last fix %v, %v, want the first", v.Fix.Time, err)
+	}
+	got, _, err := f.Track(t.Context(), "u", testStart, testStart.Add(2*time.Hour), 10)
+	if err != nil || len(got) != 2 || got[1].Fix.Verdict != positioning.RefusedFuture {
+		t.Errorf("track %v, %v", got, err)
+	}
+	if n := f.Stats().FutureFixes; n != 1 {
+		t.Errorf("%d future fixes counted", n)
+	}
+}
+
+// What is decided now and what is decided from the track are the same, even for a caller who did not round.
+func TestAcceptRounds(t *testing.T) {
+	_, f, _ := newDriver(t)
+	x := positioning.NewFix(testStart.Add(-1234567*time.Nanosecond), geo.Point{Lat: 36.12345678901, Lon: 120.98765432109})
+	x.SpeedMps = 1.23456
+	if err := f.Accept(t.Context(), "u", track.Batch{Series: 1, First: 1, Fixes: []positioning.Fix{x}}); err != nil {
+		t.Fatal(err)
+	}
+	v, err := f.Unit(t.Context(), "u")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := f.Track(t.Context(), "u", testStart.Add(-time.Minute), testStart, 10)
+	if err != nil || len(got) != 1 || !got[0].Fix.Equal(v.Fix) || !v.Fix.Equal(track.Quantize(x)) {
+		t.Errorf("track %+v, last %+v, %v", got, v.Fix, err)
+	}
+}
+
+type listener struct {
+	mu    sync.Mutex
+	moves []fleet.Position
+}
+
+func (l *listener) Moved(p fleet.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moves = append(l.moves, p)
+}
+
+func TestListenerHearsForwardMovesOnly(t *testing.T) {
+	l := &listener{}
+	f := run(t, fleet.Config{Store: newModelStore(), Listener: l})
+	defer f.stop()
+	fixes := fixesAt(testStart, time.Second, 10)
+	for _, part := range [][2]int{{5, 10}, {0, 5}, {5, 10}} { // the newest, then the backlog, then again
+		b := track.Batch{Series: 1, First: track.Seq(part[0] + 1), Fixes: fixes[part[0]:part[1]]}
+		if err := f.Accept(t.Context(), "u", b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(l.moves) != 1 || l.moves[0].Seq != 10 || l.moves[0].Unit != "u" || l.moves[0].Cell == 0 {
+		t.Errorf("heard %+v, want number 10 once", l.moves)
+	}
+}
+
+// stuckStore commits when it is let.
+type stuckStore struct {
+	*modelStore
+	entered chan int
+	let     chan struct{}
+}
+
+func (s *stuckStore) Commit(ctx context.Context, steps []fleet.Step) []error {
+	s.entered <- len(steps)
+	<-s.let
+	return s.modelStore.Commit(ctx, steps)
+}
+
+func TestCommitsGatherManyUnits(t *testing.T) {
+	const units = 50
+	store := &stuckStore{modelStore: newModelStore(), entered: make(chan int, units), let: make(chan struct{})}
+	f := run(t, fleet.Config{Store: store, Limits: fleet.Limits{Committers: 1, CommitGroup: units}})
+	defer f.stop()
+	var sending sync.WaitGroup
+	send := func(i int) {
+		sending.Go(func() {
+			b := track.Batch{Series: 1, First: 1, Fixes: fixesAt(testStart, time.Second, 1)}
+			if err := f.Accept(t.Context(), fleet.UnitID(fmt.Sprintf("u%d", i)), b); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	send(0)
+	<-store.entered // the store is busy with the first
+	for i := 1; i < units; i++ {
+		send(i)
+	}
+	close(store.let)
+	sending.Wait()
+	if s := f.Stats(); s.Steps != units || s.Commits >= units {
+		t.Errorf("%d steps in %d commits", s.Steps, s.Commits)
+	}
+}
+
+func TestAcceptGivesUpWithItsContext(t *testing.T) {
+	store := &stuckStore{modelStore: newModelStore(), entered: make(chan int, 8), let: make(chan struct{})}
+	f := run(t, fleet.Config{Store: store})
+	b := track.Batch{Series: 1, First: 1, Fixes: fixesAt(testStart, time.Second, 2)}
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() { gone <- f.Accept(ctx, "u", b) }()
+	<-store.entered
+	cancel()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("Accept: %v, want cancelled", err)
+	}
+	close(store.let) // the commit that nobody waits for lands now, or did
+	if err := f.Accept(t.Context(), "u", b); err != nil {
+		t.Fatal(err)
+	}
+	f.stop()
+	if err := f.Accept(t.Context(), "u", b); err != nil {
+		t.Errorf("a held batch after the end: %v", err)
+	}
+	b.First = 3
+	if err := f.Accept(t.Context(), "u", b); !errors.Is(err, fleet.ErrUnavailable) {
+		t.Errorf("Accept after Run ended: %v, want ErrUnavailable", err)
+	}
+	got, _, err := f.Track(t.Context(), "u", testStart, testStart.Add(time.Minute), 10)
+	if err != nil || len(got) != 2 {
+		t.Errorf("track %v, %v, want two fixes once", got, err)
+	}
+}
+
+// A backlog of days comes in ascending batches behind the newest fixes: each must not run the ledger over all of it again.
+func TestBacklogCostsOnce(t *testing.T) {
+	store := newModelStore()
+	f := run(t, fleet.Config{Store: store})
+	defer f.stop()
+	putFences(t, f.Fleet)
+	const n, batch, live = 5000, 100, 50
+	fixes := fixesAt(testStart, 30*time.Second, n)
+	send := func(from, to int) {
+		t.Helper()
+		b := track.Batch{Series: 1, First: track.Seq(from + 1), Fixes: fixes[from:to]}
+		if err := f.Accept(t.Context(), testUnit, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(0, 10)
+	send(n-live, n)
+	for i := 10; i < n-live; i += batch {
+		send(i, min(i+batch, n-live))
+	}
+	if again := f.Stats().RedecidedFixes; again > 3*n {
+		t.Errorf("%d fixes were shown to the ledger again for a backlog of %d", again, n)
+	} else {
+		t.Logf("%d fixes shown again for a backlog of %d in %d batches", again, n, n/batch)
+	}
+}
+
+func TestDamagedStateIsRebuiltAndDamagedTrackKeepsNobodyOut(t *testing.T) {
+	store := newModelStore()
+	f := run(t, fleet.Config{Store: store})
+	defer f.stop()
+	putFences(t, f.Fleet)
+	b := batchOf(numbered(fixesAt(testStart, time.Second, 20)))
+	if err := f.Accept(t.Context(), testUnit, b); err != nil {
+		t.Fatal(err)
+	}
+	r := store.records[testUnit]
+	r.State = append([]byte{99}, r.State...)
+	store.records[testUnit] = r
+	held, err := f.Held(t.Context(), testUnit, b.Series)
+	if err != nil || !held.Covers(track.Range{First: 1, Last: 20}) || f.Stats().Rebuilds != 1 {
+		t.Fatalf("held %v, %v, %d rebuilds", held, err, f.Stats().Rebuilds)
+	}
+	next := batchOf(numbered(fixesAt(testStart.Add(time.Minute), time.Second, 25))[20:])
+	if err := f.Accept(t.Context(), testUnit, next); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := f.Unit(t.Context(), testUnit); err != nil || v.Position.Seq != 25 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+
+	day := fleet.DayOf(testStart)
+	store.tracks[testUnit][day] = append(store.tracks[testUnit][day], "damaged"...)
+	late := track.Batch{Series: b.Series, First: 26, Fixes: fixesAt(testStart.Add(-time.Minute), time.Second, 1)}
+	if err := f.Accept(t.Context(), testUnit, late); err != nil {
+		t.Fatal(err)
+	}
+	if s := f.Stats(); s.UndecidedFixes != 1 {
+		t.Errorf("%d fixes counted as undecided, want 1", s.UndecidedFixes)
+	}
+}
+
+func numbered(fixes []positioning.Fix) []fleet.TrackFix {
+	out := make([]fleet.TrackFix, len(fixes))
+	for i, f := range fixes {
+		out[i] = fleet.TrackFix{Series: 1, Seq: track.Seq(i + 1), Fix: f}
+	}
+	return out
+}
+
+// Where retention dropped the beginning of the track, a fix from before the oldest checkpoint must not undo what was told.
+func TestFixOlderThanTheKeptTrack(t *testing.T) {
+	store := newModelStore()
+	f := run(t, fleet.Config{Store: store})
+	defer f.stop()
+	putFences(t, f.Fleet)
+	all := numbered(fixesAt(testStart, time.Hour, 60))
+	if err := f.Accept(t.Context(), testUnit, batchOf(all[5:])); err != nil {
+		t.Fatal(err)
+	}
+	before, err := f.Unit(t.Context(), testUnit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(store.tracks[testUnit], fleet.DayOf(all[5].Fix.Time))
+	if err := f.Accept(t.Context(), testUnit, batchOf(all[:5])); err != nil {
+		t.Fatal(err)
+	}
+	after, err := f.Unit(t.Context(), testUnit)
+	if err != nil || fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Errorf("before\n %+v\nafter\n %+v, %v", before, after, err)
+	}
+	if s := f.Stats(); s.LateBatches != 1 || s.RedecidedFixes != 0 {
+		t.Errorf("%d late batches, %d fixes decided again", s.LateBatches, s.RedecidedFixes)
+	}
+	if c, err := f.Completeness(t.Context(), testUnit); err != nil || len(c.Missing) != 0 || c.Highest != 60 {
+		t.Errorf("completeness %+v, %v", c, err)
+	}
+}
