@@ -24,8 +24,8 @@ func crashFences() map[string]string {
 		return fmt.Sprintf(`{"type":"Feature","properties":{"name":%q,"kind":%q,"radius_m":%v},"geometry":{"type":"Point","coordinates":[%v,%v]}}`, name, kind, radius, lon, lat)
 	}
 	return map[string]string{
-		"gate": circle("Gate", "gate", (gateOutside.Lon+gateInside.Lon)/2, (gateOutside.Lat+gateInside.Lat)/2, 150),
-		"yard": circle("Yard", "yard", yardNorth.Lon, yardNorth.Lat, 600),
+		"gate": circle("Gate", "gate", gate.Lon, gate.Lat, 60),
+		"yard": circle("Yard", "yard", blockA.Lon, blockA.Lat, 300),
 	}
 }
 
@@ -71,7 +71,7 @@ func TestNothingIsLostOrDoubledWhateverIsKilled(t *testing.T) {
 func feedFast(ctx context.Context, port *port) error {
 	const epochs, step, pause = 1500, time.Second, 16 * time.Millisecond
 	start := time.Now().UTC().Truncate(time.Second).Add(-2 * time.Hour)
-	m := newModule(truckRoute(20, time.Minute), start.Add(-3*time.Minute), "BD", 42)
+	m := newModule(truckRoute(14, blockA, time.Minute, roadStart), start.Add(-3*time.Minute), "BD", 42)
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for i := range epochs {
@@ -394,7 +394,7 @@ func shuffledBatches(n int) []int {
 func simulatedDrive(t *testing.T) []positioning.Fix {
 	t.Helper()
 	start := time.Now().UTC().Truncate(time.Second).Add(-2 * time.Hour)
-	m := newModule(truckRoute(20, time.Minute), start, "GB", 5)
+	m := newModule(truckRoute(14, blockA, time.Minute, roadStart), start, "GB", 5)
 	decoder := positioning.NewDecoder(positioning.DecoderConfig{})
 	var fixes []positioning.Fix
 	keep := func(decoded []positioning.Fix) {

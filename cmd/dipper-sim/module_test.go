@@ -14,7 +14,7 @@ func TestModuleSpeaksWhatTheDecoderReads(t *testing.T) {
 	for _, talker := range []string{"BD", "GB"} {
 		t.Run(talker, func(t *testing.T) {
 			start := time.Date(2026, 11, 23, 23, 59, 30, 0, time.UTC) // across midnight
-			m := newModule(truckRoute(20, time.Minute), start.Add(-time.Minute), talker, 7)
+			m := newModule(truckRoute(14, blockA, time.Minute, roadStart), start.Add(-time.Minute), talker, 7)
 			decoder := positioning.NewDecoder(positioning.DecoderConfig{})
 			var fixes []positioning.Fix
 			const epochs = 120

@@ -10,70 +10,75 @@ import (
 	"dipper/positioning/geo"
 )
 
-// Waypoints around Qingdao's Qianwan port, WGS-84. testdata/fences draws the demo's fences along them.
+// Waypoints around Qianwan bay, WGS-84: those of testdata/fences/README.md, through the demo's fences, and some beyond them.
 var (
-	expresswayWest = geo.Point{Lat: 36.0080, Lon: 120.0900}
-	expressway     = geo.Point{Lat: 36.0050, Lon: 120.1250}
-	gateOutside    = geo.Point{Lat: 36.0060, Lon: 120.1405}
-	gateInside     = geo.Point{Lat: 36.0068, Lon: 120.1475}
-	yardSouth      = geo.Point{Lat: 36.0050, Lon: 120.1590}
-	yardNorth      = geo.Point{Lat: 36.0140, Lon: 120.1620}
-	depot          = geo.Point{Lat: 35.9500, Lon: 120.1500}
+	jiaonan    = geo.Point{Lat: 35.9000, Lon: 119.9800}
+	xinan      = geo.Point{Lat: 35.9400, Lon: 120.0600}
+	huangdao   = geo.Point{Lat: 35.9650, Lon: 120.1300}
+	roadStart  = geo.Point{Lat: 35.972000, Lon: 120.190000}
+	roadBend   = geo.Point{Lat: 35.983156, Lon: 120.220484}
+	beforeGate = geo.Point{Lat: 35.987563, Lon: 120.217458}
+	gate       = geo.Point{Lat: 35.988153, Lon: 120.217053}
+	yardEntry  = geo.Point{Lat: 35.988822, Lon: 120.216594}
+	blockA     = geo.Point{Lat: 35.989315, Lon: 120.212446}
+	blockB     = geo.Point{Lat: 35.991950, Lon: 120.218256}
 
-	anchorage     = geo.Point{Lat: 35.9900, Lon: 120.4500}
-	anchorageEast = geo.Point{Lat: 35.9960, Lon: 120.4640}
-	fairwayOuter  = geo.Point{Lat: 36.0150, Lon: 120.3500}
-	bayMouth      = geo.Point{Lat: 36.0350, Lon: 120.2960}
-	bayInner      = geo.Point{Lat: 36.0400, Lon: 120.2400}
-	basin         = geo.Point{Lat: 36.0280, Lon: 120.1900}
-	berth1        = geo.Point{Lat: 36.0130, Lon: 120.1745}
-	berth2        = geo.Point{Lat: 36.0220, Lon: 120.1755}
-	pilotStation  = geo.Point{Lat: 36.0430, Lon: 120.3000}
-	tugBase       = geo.Point{Lat: 36.0560, Lon: 120.2800}
+	anchorage     = geo.Point{Lat: 36.000000, Lon: 120.450000}
+	anchorageEast = geo.Point{Lat: 36.004000, Lon: 120.458000}
+	approachStart = geo.Point{Lat: 36.004000, Lon: 120.420000}
+	offQingdao    = geo.Point{Lat: 36.030000, Lon: 120.340000}
+	bayMouth      = geo.Point{Lat: 36.033000, Lon: 120.300000}
+	approachTurn  = geo.Point{Lat: 36.020000, Lon: 120.270000}
+	qianwanBay    = geo.Point{Lat: 36.006000, Lon: 120.235000}
+	approachEnd   = geo.Point{Lat: 35.995748, Lon: 120.211839}
+	offBerth1     = geo.Point{Lat: 35.993929, Lon: 120.210103}
+	berth1        = geo.Point{Lat: 35.991922, Lon: 120.211481}
+	offBerth2     = geo.Point{Lat: 35.995993, Lon: 120.214655}
+	berth2        = geo.Point{Lat: 35.993986, Lon: 120.216033}
+	tugBase       = geo.Point{Lat: 36.050000, Lon: 120.282000}
 )
 
-// truckRoute goes from the expressway through the gate to the yard, waits there, and back.
-func truckRoute(cruiseMps float64, stay time.Duration) route {
-	const insideMps = 6 // about 20 km/h, the yard's limit is 25
-	return route{
-		{expresswayWest, cruiseMps, 20 * time.Second},
-		{expressway, cruiseMps, 0},
-		{gateOutside, 14, 0},
-		{gateInside, 5, 8 * time.Second},
-		{yardSouth, insideMps, 0},
-		{yardNorth, insideMps, stay},
-		{yardSouth, insideMps, 0},
-		{gateInside, insideMps, 5 * time.Second},
-		{gateOutside, 5, 0},
-		{expressway, 14, 0},
+// truckRoute goes along the port road and through the gate to a block of the yard, waits there, and back. from are the places
+// that it comes from, the last one next to the port.
+func truckRoute(cruiseMps float64, block geo.Point, stay time.Duration, from ...geo.Point) route {
+	const portRoadMps, insideMps = 11, 7 // 40 and 25 km/h
+	var r route
+	for i, p := range from {
+		halt := time.Duration(0)
+		if i == 0 {
+			halt = 20 * time.Second
+		}
+		r = append(r, leg{p, cruiseMps, halt})
 	}
+	r = append(r,
+		leg{roadBend, portRoadMps, 0}, leg{beforeGate, 8, 0}, leg{gate, 3, 6 * time.Second},
+		leg{yardEntry, insideMps, 0}, leg{block, insideMps, stay}, leg{yardEntry, insideMps, 0},
+		leg{gate, 5, 4 * time.Second}, leg{beforeGate, 5, 0}, leg{roadBend, portRoadMps, 0})
+	for i := len(from) - 1; i > 0; i-- {
+		r = append(r, leg{from[i], cruiseMps, 0})
+	}
+	return r
 }
 
-// shuttleRoute goes to and fro between the depot in the south and the yard.
-func shuttleRoute(cruiseMps float64) route {
-	return route{
-		{depot, cruiseMps, 30 * time.Second},
-		{gateOutside, cruiseMps, 0},
-		{gateInside, 5, 6 * time.Second},
-		{yardSouth, 6, 25 * time.Second},
-		{gateInside, 6, 0},
-		{gateOutside, 5, 0},
-	}
-}
-
-// vesselRoute goes from the anchorage by the fairway to a berth and back.
-func vesselRoute(berth geo.Point, cruiseMps float64, stay time.Duration) route {
+// vesselRoute goes from the anchorage by the approach to a berth and back.
+func vesselRoute(off, berth geo.Point, cruiseMps float64, stay time.Duration) route {
 	return route{
 		{anchorage, cruiseMps, stay},
-		{fairwayOuter, cruiseMps, 0},
+		{approachStart, cruiseMps, 0},
+		{offQingdao, cruiseMps, 0},
 		{bayMouth, cruiseMps, 0},
-		{bayInner, cruiseMps, 0},
-		{basin, 4, 0},
-		{berth, 2, stay},
-		{basin, 2.5, 0},
-		{bayInner, cruiseMps, 0},
+		{approachTurn, cruiseMps, 0},
+		{qianwanBay, cruiseMps, 0},
+		{approachEnd, 4, 0},
+		{off, 2, 0},
+		{berth, 1, stay},
+		{off, 1, 0},
+		{approachEnd, 2.5, 0},
+		{qianwanBay, cruiseMps, 0},
+		{approachTurn, cruiseMps, 0},
 		{bayMouth, cruiseMps, 0},
-		{fairwayOuter, cruiseMps, 0},
+		{offQingdao, cruiseMps, 0},
+		{approachStart, cruiseMps, 0},
 		{anchorageEast, cruiseMps, 0},
 	}
 }
@@ -89,16 +94,16 @@ type simulatedVehicle struct {
 func simulatedFleet() []simulatedVehicle {
 	const minute = time.Minute
 	return []simulatedVehicle{
-		{"truck-01", "鲁B·T1001", "truck", truckRoute(20, 40*time.Second), "BD", 3 * minute},
-		{"truck-02", "鲁B·T1002", "truck", truckRoute(22, 90*time.Second), "GB", 5*minute + 20*time.Second},
-		{"truck-03", "鲁B·T1003", "truck", truckRoute(18, 60*time.Second), "BD", 9 * minute},
-		{"truck-04", "鲁B·T1004", "truck", truckRoute(24, 30*time.Second), "GB", 12 * minute},
-		{"shuttle-05", "鲁B·S2005", "truck", shuttleRoute(15), "BD", 2 * minute},
-		{"shuttle-06", "鲁B·S2006", "truck", shuttleRoute(17), "GB", 7 * minute},
-		{"vessel-rizhao", "日照 RIZHAO", "vessel", vesselRoute(berth1, 8, 4*minute), "BD", 25 * minute},
-		{"vessel-laoshan", "崂山 LAOSHAN", "vessel", vesselRoute(berth2, 9, 3*minute), "GB", 52 * minute},
-		{"tug-09", "拖轮 TUG 9", "vessel", route{{tugBase, 6, 30 * time.Second}, {basin, 6, 0}, {berth2, 3, 40 * time.Second}, {basin, 5, 0}}, "BD", 0},
-		{"pilot-10", "引航 PILOT 10", "vessel", route{{pilotStation, 9, 30 * time.Second}, {fairwayOuter, 10, 20 * time.Second}, {anchorage, 10, 40 * time.Second}}, "BD", 8 * minute},
+		{"truck-01", "鲁B·T1001", "truck", truckRoute(14, blockA, 40*time.Second, roadStart), "BD", 0},
+		{"truck-02", "鲁B·T1002", "truck", truckRoute(20, blockB, 60*time.Second, huangdao, roadStart), "GB", 3 * minute},
+		{"truck-03", "鲁B·T1003", "truck", truckRoute(22, blockA, 90*time.Second, xinan, huangdao, roadStart), "BD", 9 * minute},
+		{"truck-04", "鲁B·T1004", "truck", truckRoute(24, blockB, 80*time.Second, jiaonan, xinan, huangdao, roadStart), "GB", 15 * minute},
+		{"shuttle-05", "鲁B·S2005", "truck", truckRoute(11, blockA, 25*time.Second), "BD", minute},
+		{"shuttle-06", "鲁B·S2006", "truck", truckRoute(11, blockB, 35*time.Second), "GB", 2 * minute},
+		{"vessel-rizhao", "日照 RIZHAO", "vessel", vesselRoute(offBerth1, berth1, 7, 4*minute), "BD", 42 * minute},
+		{"vessel-laoshan", "崂山 LAOSHAN", "vessel", vesselRoute(offBerth2, berth2, 7.4, 3*minute), "GB", 12 * minute},
+		{"tug-09", "拖轮 TUG 9", "vessel", route{{tugBase, 6, 30 * time.Second}, {approachTurn, 6, 0}, {qianwanBay, 6, 0}, {approachEnd, 4, 40 * time.Second}, {qianwanBay, 6, 0}, {approachTurn, 6, 0}}, "BD", 0},
+		{"pilot-10", "引航 PILOT 10", "vessel", route{{bayMouth, 9, 30 * time.Second}, {offQingdao, 10, 20 * time.Second}, {anchorage, 10, 40 * time.Second}, {offQingdao, 10, 0}}, "BD", 8 * minute},
 	}
 }
 
