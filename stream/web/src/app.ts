@@ -23,7 +23,7 @@ export interface MapPort {
   fly(lon: number, lat: number, zoom?: number): void;
   glideTo(lon: number, lat: number): void;
   fit(box: Box, instant: boolean, maxZoom?: number): void;
-  setFences(fences: Fence[], marked: string, hidden: string): void;
+  setFences(fences: Fence[], marked: string): void;
   setTrail(points: api.TrackPoint[], now: number): void;
   setTheme(theme: ThemeName): void;
   setTiles(t: api.Tiles): Promise<void>;
@@ -57,9 +57,10 @@ export interface Detail {
 const DETAIL_MS = 5000;
 const TRAIL_MS = 60_000;
 const TRAIL_SPAN_MS = 3_600_000;
-const LIST_MS = 30_000;
-const LIST_LARGE_MS = 120_000;
-const LARGE = 5000;
+/** How often all units are asked for, for those that are not in view; a large list is asked for less often. */
+const LIST_MS = 15_000;
+const LIST_LARGE_MS = 60_000;
+const LARGE = 10_000;
 const TICK_MS = 1000;
 /** Panels are drawn again at most this often for data; at once for what the person does. */
 const DATA_MS = 250;
@@ -578,7 +579,10 @@ export class App {
   // Fences.
 
   private drawFences(): void {
-    this.map?.setFences(this.fences, this.markedFence, this.draft && !this.draft.isNew ? this.draft.fence.id : "");
+    const d = this.draft?.fence;
+    const others = d ? this.fences.filter((f) => f.id !== d.id) : this.fences;
+    // The map's own handles show the draft's line; how wide a corridor is they cannot show.
+    this.map?.setFences(d?.shape.type === "corridor" && d.shape.line.length > 1 ? [...others, d] : others, this.draft ? "" : this.markedFence);
   }
 
   /** Marks a fence on the map and opens it in the list; "" for none. */
@@ -657,6 +661,7 @@ export class App {
   drawn(shape: Shape): void {
     if (!this.draft) return;
     this.draft = { ...this.draft, fence: { ...this.draft.fence, shape }, drawing: false, changed: true, refusal: null };
+    if (shape.type === "corridor") this.drawFences();
     this.changed();
   }
 
@@ -664,7 +669,10 @@ export class App {
   amend(change: Partial<Fence>, redraw: boolean): void {
     if (!this.draft) return;
     this.draft = { ...this.draft, fence: { ...this.draft.fence, ...change }, changed: true, refusal: null };
-    if (redraw) this.map?.edit(this.draft.fence.shape);
+    if (redraw) {
+      this.map?.edit(this.draft.fence.shape);
+      this.drawFences();
+    }
     this.changed();
   }
 

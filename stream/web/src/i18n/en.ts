@@ -39,7 +39,7 @@ export const en = {
   "map.in": "Zoom in",
   "map.out": "Zoom out",
   "map.nogl": "This browser cannot draw the map (WebGL 2 is off). The list and the events still work.",
-  "map.cells": "{n} vehicles in view, shown as counts. Zoom in for each one.",
+  "map.cells": "{n} vehicles in view, shown as counts; the green arc is the share that moves. Zoom in for each one.",
   "map.inview": "{n} in view",
   "map.legend": "Legend",
   "map.gcj": "The tiles of this map are in GCJ-02: they lie up to 600 m off the vehicles.",

@@ -41,7 +41,7 @@ export const zh: Record<Key, string> = {
   "map.in": "放大",
   "map.out": "缩小",
   "map.nogl": "此浏览器无法绘制地图（WebGL 2 未启用）。列表和事件仍可使用。",
-  "map.cells": "视野内 {n} 辆，以数量显示。放大可见每一辆。",
+  "map.cells": "视野内 {n} 辆，以数量显示，绿色弧线为行驶中的比例。放大可见每一辆。",
   "map.inview": "视野内 {n}",
   "map.legend": "图例",
   "map.gcj": "此底图为 GCJ-02 坐标，与车辆位置最多相差 600 米。",

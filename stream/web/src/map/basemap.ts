@@ -72,10 +72,15 @@ function shores(ring: Point[]): Point[][] {
 /** Steps of the net in degrees: round ones, then minutes as on a chart. */
 const STEPS = [30, 10, 5, 2, 1, 1 / 2, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120, 1 / 300, 1 / 600];
 
-/** The lines of latitude and longitude over a view: about eight across. */
+/** The step of the net that gives about eight lines across so many degrees. */
+export function gridStep(span: number): number {
+  return STEPS.find((s) => span / s >= 6) ?? STEPS[STEPS.length - 1]!;
+}
+
+/** The lines of latitude and longitude over a view, and half a view around it. */
 export function graticule(view: Box): GeoJSON.MultiLineString {
   const span = Math.max(view.e - view.w, 1e-6);
-  const step = STEPS.find((s) => span / s >= 6) ?? STEPS[STEPS.length - 1]!;
+  const step = gridStep(span);
   const lines: Point[][] = [];
   const pad = span / 2;
   const s = Math.max(-85, view.s - pad);
@@ -85,4 +90,15 @@ export function graticule(view: Box): GeoJSON.MultiLineString {
   for (let i = Math.ceil(w / step); i * step <= e; i++) lines.push([[i * step, s], [i * step, n]]);
   for (let i = Math.ceil(s / step); i * step <= n; i++) lines.push([[w, i * step], [e, i * step]]);
   return { type: "MultiLineString", coordinates: lines };
+}
+
+/** What stands beside a line of the net: degrees, and minutes and seconds where the step has them. */
+export function gridLabel(degrees: number, step: number, axis: "lat" | "lon"): string {
+  const around = axis === "lon" ? ((((degrees + 180) % 360) + 360) % 360) - 180 : degrees;
+  const seconds = Math.round(Math.abs(around) * 3600);
+  const half = seconds === 0 || seconds === 180 * 3600 ? "" : axis === "lat" ? (around < 0 ? "S" : "N") : around < 0 ? "W" : "E";
+  const d = `${Math.floor(seconds / 3600)}°`;
+  const m = step < 1 ? `${String(Math.floor(seconds / 60) % 60).padStart(2, "0")}′` : "";
+  const s = step < 1 / 60 ? `${String(seconds % 60).padStart(2, "0")}″` : "";
+  return d + m + s + half;
 }

@@ -8,6 +8,8 @@ import type { MapTheme } from "./theme.ts";
 
 export type Tool = Shape["type"];
 
+const CIRCLE_CORNERS = 96;
+
 const MODES: Record<Tool, string> = { polygon: "polygon", circle: "circle", corridor: "linestring" };
 
 export class Drawing {
@@ -34,9 +36,9 @@ export class Drawing {
       selectedLineStringColor: colour,
       selectedLineStringWidth: 3,
       selectionPointColor: colour,
-      selectionPointWidth: 6,
+      selectionPointWidth: (f: GeoJSONStoreFeatures) => (this.handle(f) ? 6 : 0),
       selectionPointOutlineColor: edge,
-      selectionPointOutlineWidth: 2,
+      selectionPointOutlineWidth: (f: GeoJSONStoreFeatures) => (this.handle(f) ? 2 : 0),
       midPointColor: edge,
       midPointOutlineColor: colour,
       midPointWidth: 4,
@@ -46,7 +48,7 @@ export class Drawing {
       adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 9 }),
       modes: [
         new TerraDrawPolygonMode({ styles: { ...area, closingPointColor: colour, closingPointWidth: 6, closingPointOutlineColor: edge, closingPointOutlineWidth: 2 } }),
-        new TerraDrawCircleMode({ styles: area, segments: 96 }),
+        new TerraDrawCircleMode({ styles: area, segments: CIRCLE_CORNERS }),
         new TerraDrawLineStringMode({ styles: { lineStringColor: colour, lineStringWidth: 3, closingPointColor: colour, closingPointWidth: 6, closingPointOutlineColor: edge } }),
         new TerraDrawSelectMode({
           styles: selectPoints,
@@ -64,6 +66,12 @@ export class Drawing {
     this.draw.on("change", (ids, type) => {
       if (type === "update" && this.editing !== null && ids.includes(this.editing)) this.read();
     });
+  }
+
+  /** Whether a corner is shown as a handle: all are, but of a circle's many only four. */
+  private handle(corner: GeoJSONStoreFeatures): boolean {
+    const index = corner.properties["index"];
+    return this.shape?.type !== "circle" || typeof index !== "number" || index % (CIRCLE_CORNERS / 4) === 0;
   }
 
   /** Begins to draw a new shape. */
@@ -160,7 +168,7 @@ function toStore(s: Shape): GeoJSONStoreFeatures | null {
       if (!(s.radiusM > 0)) return null;
       return {
         type: "Feature",
-        geometry: { type: "Polygon", coordinates: [circleRing(s.center, s.radiusM).map(fixed)] },
+        geometry: { type: "Polygon", coordinates: [circleRing(s.center, s.radiusM, CIRCLE_CORNERS).map(fixed)] },
         properties: { mode: "circle", radiusKilometers: s.radiusM / 1000 },
       };
     }

@@ -2,10 +2,11 @@
  * Names on the map, drawn on a canvas above it with the fonts of the machine: vehicles first, then fences and places, none over another.
  * Text is drawn once into a small picture and copied from then on.
  */
-import { mercatorX, mercatorY } from "../geo.ts";
+import { type Box, mercatorX, mercatorY } from "../geo.ts";
 import type { Aggregate, Fleet } from "../store.ts";
 import { State } from "../store.ts";
 import type { Camera } from "./arrows.ts";
+import { gridLabel, gridStep } from "./basemap.ts";
 import type { MapTheme } from "./theme.ts";
 
 /** A name that belongs to a point, with mercator steps worked out once. */
@@ -31,10 +32,11 @@ interface Picture {
   height: number;
 }
 
-type Box = [left: number, top: number, right: number, bottom: number];
+type Rect = [left: number, top: number, right: number, bottom: number];
 
 export interface Scene {
   camera: Camera;
+  view: Box;
   zoom: number;
   theme: MapTheme;
   dpr: number;
@@ -49,7 +51,7 @@ export interface Scene {
 
 export class Labels {
   private readonly pictures = new Map<string, Picture>();
-  private readonly taken = new Map<number, Box[]>();
+  private readonly taken = new Map<number, Rect[]>();
   private readonly ctx: CanvasRenderingContext2D;
   private dpr = 1;
   /** How many vehicles the last frame had in view. */
@@ -76,6 +78,19 @@ export class Labels {
     if (s.cells) this.drawCells(s);
     this.drawVehicles(s);
     this.drawSpots(s);
+    this.drawNet(s);
+  }
+
+  /** Degrees at the upper and the left edge, as on a chart. */
+  private drawNet(s: Scene): void {
+    const { w, e, s: south, n } = s.view;
+    const step = gridStep(e - w);
+    const put = (text: string, x: number, y: number) => {
+      const p = this.picture(text, 400, 10.5, s.theme.place, s.theme.halo);
+      if (this.free([x, y, x + p.width, y + p.height])) this.put(p, x, y);
+    };
+    for (let i = Math.ceil(w / step); i * step <= e; i++) put(gridLabel(i * step, step, "lon"), project(s.camera, mercatorX(i * step), s.camera.y)[0] + 2, 2);
+    for (let i = Math.ceil(south / step); i * step <= n; i++) put(gridLabel(i * step, step, "lat"), 2, project(s.camera, s.camera.x, mercatorY(i * step))[1] - 16);
   }
 
   /** A circle for each cell, its area by the count, the share that moves as an arc around it. */
@@ -165,7 +180,7 @@ export class Labels {
           break;
         case "port": {
           const p = this.picture(spot.text, 400, 11, s.theme.port, s.theme.halo);
-          const box: Box = [at[0] - 4, at[1] - p.height / 2, at[0] + 6 + p.width, at[1] + p.height / 2];
+          const box: Rect = [at[0] - 4, at[1] - p.height / 2, at[0] + 6 + p.width, at[1] + p.height / 2];
           if (!this.free(box)) break;
           this.anchor(at, s.theme);
           this.put(p, at[0] + 6, at[1] - p.height / 2);
@@ -202,17 +217,17 @@ export class Labels {
     this.take([left, top, left + p.width, top + p.height]);
   }
 
-  private free([l, t, r, b]: Box): boolean {
+  private free([l, t, r, b]: Rect): boolean {
     for (const box of this.near([l, t, r, b], false)) if (box[0] < r && box[2] > l && box[1] < b && box[3] > t) return false;
     return true;
   }
 
-  private take(box: Box): void {
+  private take(box: Rect): void {
     for (const _ of this.near(box, true));
   }
 
   /** Goes through the squares of a coarse grid that a box touches: yields what is there, or puts the box in. */
-  private *near(box: Box, put: boolean): Iterable<Box> {
+  private *near(box: Rect, put: boolean): Iterable<Rect> {
     for (let gx = Math.floor(box[0] / GRID); gx <= Math.floor(box[2] / GRID); gx++)
       for (let gy = Math.floor(box[1] / GRID); gy <= Math.floor(box[3] / GRID); gy++) {
         const key = gx * 65536 + gy;

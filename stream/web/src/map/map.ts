@@ -131,6 +131,7 @@ export class FleetMap {
     const page = performance.now() + (this.still.matches ? GLIDE_MS : 0);
     this.labels.draw({
       camera: this.camera(),
+      view: this.box(),
       zoom: this.map.getZoom(),
       theme: this.theme,
       dpr: devicePixelRatio,
@@ -201,9 +202,8 @@ export class FleetMap {
     this.repaint();
   }
 
-  /** The fences, but for the one that is being edited; marked is drawn stronger. */
-  setFences(fences: Fence[], marked: string, hidden: string): void {
-    const shown = fences.filter((f) => f.id !== hidden);
+  /** The fences to draw; the marked one is drawn stronger. */
+  setFences(shown: Fence[], marked: string): void {
     this.fenceSpots = shown.flatMap((f) => fenceSpot(f));
     this.gatherSpots();
     void this.ready.then(() =>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { App, Draft } from "../app.ts";
 import { FENCE_KINDS, formField, type FormField, insertVertex, missing, moveVertex, removeVertex, fewest, type Fence, type Shape, simple, type Vertex, vertices } from "../fence.ts";
 import { place } from "../format.ts";
@@ -29,6 +29,8 @@ function DrawHint({ app, draft }: { app: App; draft: Draft }) {
 
 function Form({ app, draft }: { app: App; draft: Draft }) {
   const { t } = app;
+  const name = useRef<HTMLInputElement>(null);
+  useEffect(() => name.current?.focus({ preventScroll: true }), []);
   const f = draft.fence;
   const lacks = missing(f);
   const refusedAt: FormField | "" = draft.refusal ? formField(draft.refusal.field) : "";
@@ -43,7 +45,7 @@ function Form({ app, draft }: { app: App; draft: Draft }) {
     >
       <h2>{draft.isNew ? t("fence.new") : t("fence.edit")}</h2>
       <Field label={t("fence.name")} problem={problem("name")}>
-        <input id="fence-name" type="text" maxLength={200} autocomplete="off" placeholder={t("fence.name.hint")} value={f.name} onInput={(e) => app.amend({ name: e.currentTarget.value }, false)} />
+        <input ref={name} id="fence-name" type="text" maxLength={200} autocomplete="off" placeholder={t("fence.name.hint")} value={f.name} onInput={(e) => app.amend({ name: e.currentTarget.value }, false)} />
       </Field>
       <Field label={t("fence.kind")} problem={problem("kind")}>
         <select value={f.kind} onChange={(e) => app.amend({ kind: FENCE_KINDS.find((k) => k === e.currentTarget.value) ?? "zone" }, false)}>

@@ -16,10 +16,10 @@ export function TopBar({ app }: { app: App }) {
       <span class="zone" title={t("bar.zone", { zone: app.clock.zone })}>
         <time>{app.clock.time(app.now())}</time> {app.clock.zone}
       </span>
-      <button type="button" class="quiet icon keys" title={`${t("help.title")} (?)`} aria-label={t("help.title")} onClick={() => app.setHelp(true)}>
+      {app.phase === "running" && <button type="button" class="quiet icon keys" title={`${t("help.title")} (?)`} aria-label={t("help.title")} onClick={() => app.setHelp(true)}>
         ?
-      </button>
-      <button type="button" class="quiet lang" title={t("bar.language")} aria-label={t("bar.language")} onClick={() => app.setLanguage(app.language === "en" ? "zh" : "en")}>
+      </button>}
+      <button type="button" class="quiet lang" title={t("bar.language")} lang={app.language === "en" ? "zh" : "en"} onClick={() => app.setLanguage(app.language === "en" ? "zh" : "en")}>
         {app.language === "en" ? "中文" : "EN"}
       </button>
       <button type="button" class="quiet icon" title={t("bar.theme")} aria-label={t("bar.theme")} aria-pressed={dark} onClick={() => app.setTheme(dark ? "light" : "dark")}>
