@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -86,11 +87,16 @@ func (s *Store) InCells(ctx context.Context, cells []cell.ID) ([]fleet.Position,
 	var stale []sighting
 	told := make(map[fleet.UnitID]bool, len(seen))
 	for part := range slices.Chunk(seen, pipelined) {
-		positions, err := s.positions(ctx, part)
+		units := make([]fleet.UnitID, len(part))
+		for i, e := range part {
+			units[i] = e.unit
+		}
+		heads, err := s.heads(ctx, units)
 		if err != nil {
 			return nil, err
 		}
-		for i, p := range positions {
+		for i, h := range heads {
+			p := h.position
 			if p.Cell != part[i].at {
 				stale = append(stale, part[i])
 			}
@@ -123,28 +129,36 @@ func (s *Store) sightings(ctx context.Context, cells []cell.ID) ([]sighting, err
 	return seen, nil
 }
 
-// positions reads the last positions from the heads of the records; a zero Cell where there is no record.
-func (s *Store) positions(ctx context.Context, seen []sighting) ([]fleet.Position, error) {
+// head is the front of a record. A zero version: there is no record.
+type head struct {
+	version  uint64
+	position fleet.Position
+}
+
+// heads reads the fronts of the units' records, in their order.
+func (s *Store) heads(ctx context.Context, units []fleet.UnitID) ([]head, error) {
 	p := s.client.Pipeline()
-	heads := make([]*redis.StringCmd, len(seen))
-	for i, e := range seen {
-		heads[i] = p.GetRange(ctx, recordKey(e.unit), positionAt, recordHead-1)
+	values := make([]*redis.StringCmd, len(units))
+	for i, u := range units {
+		values[i] = p.GetRange(ctx, recordKey(u), 0, recordHead-1)
 	}
 	if _, err := p.Exec(ctx); err != nil {
 		return nil, readError(ctx, err)
 	}
-	all := make([]fleet.Position, len(seen))
-	for i, e := range seen {
-		head, err := heads[i].Bytes()
-		if err != nil {
-			return nil, readError(ctx, err)
-		}
-		if len(head) == 0 {
+	all := make([]head, len(units))
+	for i, u := range units {
+		value := []byte(values[i].Val())
+		if len(value) == 0 {
 			continue
 		}
-		if all[i], err = fleet.DecodePosition(e.unit, head); err != nil {
-			return nil, fmt.Errorf("position of %s: %w", e.unit, err)
+		if len(value) < recordHead {
+			return nil, fmt.Errorf("record of %s: %w", u, fleet.ErrStored)
 		}
+		at, err := fleet.DecodePosition(u, value[positionAt:])
+		if err != nil {
+			return nil, fmt.Errorf("position of %s: %w", u, err)
+		}
+		all[i] = head{binary.BigEndian.Uint64(value), at}
 	}
 	return all, nil
 }
@@ -159,46 +173,4 @@ func (s *Store) forget(ctx context.Context, stale []sighting) {
 	w := work{cells: pieces}
 	calls, _ := w.calls(s)
 	s.run(ctx, calls)
-}
-
-// Inside reads from the index who may be in the fence, and from the units' own sets whether they are.
-func (s *Store) Inside(ctx context.Context, fence string) ([]fleet.UnitID, error) {
-	entries, err := s.client.HGetAll(ctx, insideKey(fence)).Result()
-	if err != nil {
-		return nil, readError(ctx, err)
-	}
-	var units []fleet.UnitID
-	stale := piece{}
-	for part := range slices.Chunk(sortedKeys(entries), pipelined) {
-		p := s.client.Pipeline()
-		is := make([]*redis.BoolCmd, len(part))
-		for i, unit := range part {
-			is[i] = p.SIsMember(ctx, unitKey('f', fleet.UnitID(unit)), fence)
-		}
-		if _, err := p.Exec(ctx); err != nil {
-			return nil, readError(ctx, err)
-		}
-		for i, unit := range part {
-			if is[i].Val() {
-				units = append(units, fleet.UnitID(unit))
-			} else {
-				stale.first = append(stale.first, "?", unit, entries[unit])
-			}
-		}
-	}
-	if len(stale.first) > 0 {
-		w := work{fences: map[string]*piece{fence: &stale}}
-		calls, _ := w.calls(s)
-		s.run(ctx, calls)
-	}
-	return units, nil
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

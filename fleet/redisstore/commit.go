@@ -74,23 +74,28 @@ func fill(errs []error, err error) []error {
 // together where there is no Cluster. Steps of one unit stay in order.
 func (s *Store) groups(steps []fleet.Step) []*group {
 	var all []*group
-	open := map[int]*group{} // by shard, the group that still has room
+	open := map[int]*group{} // the group that still has room
 	for i := range steps {
-		shard := 0
-		if s.cluster != nil {
-			shard = shardOf(steps[i].Unit)
-		}
-		g := open[shard]
+		together := s.together(steps[i].Unit)
+		g := open[together]
 		if g == nil || len(g.steps) == stepsPerCall {
 			g = &group{call: call{script: &s.scripts.step}}
 			g.args = append(g.args, s.cfg.Now().Unix(), int64(s.cfg.TrackRetention.Seconds()), outboxMost)
-			open[shard] = g
+			open[together] = g
 			all = append(all, g)
 		}
 		g.steps = append(g.steps, i)
 		s.add(g, &steps[i])
 	}
 	return all
+}
+
+// together is the same for units that can share a script call: all, or in a Cluster those of one shard.
+func (s *Store) together(unit fleet.UnitID) int {
+	if s.cluster == nil {
+		return 0
+	}
+	return shardOf(unit)
 }
 
 // add appends a step's arguments, in the order that step.lua reads them.

@@ -148,7 +148,7 @@ func probe(ctx context.Context, o *redis.UniversalOptions, t target) (redis.Univ
 		return nil, errors.Join(fmt.Errorf("%w: redis at %s: %w", fleet.ErrUnavailable, strings.Join(o.Addrs, ","), cause(err)), client.Close())
 	}
 	info := parseInfo(text)
-	if err := checkServer(info, o, t); err != nil {
+	if err := checkServer(info, strings.Join(o.Addrs, ",")); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	if info["redis_mode"] != "cluster" {
@@ -166,18 +166,14 @@ func probe(ctx context.Context, o *redis.UniversalOptions, t target) (redis.Univ
 	return cluster, nil
 }
 
-func checkServer(info map[string]string, o *redis.UniversalOptions, t target) error {
-	addr := strings.Join(o.Addrs, ",")
+func checkServer(info map[string]string, addr string) error {
 	version := info["redis_version"]
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < minMajor {
 		return fmt.Errorf("redis at %s is version %q, need %d.0 or newer", addr, version, minMajor)
 	}
-	switch mode := info["redis_mode"]; {
-	case mode == "sentinel":
+	if info["redis_mode"] == "sentinel" {
 		return fmt.Errorf("redis at %s is a sentinel: name the primary it watches, as in redis://%s?master=NAME", addr, addr)
-	case mode == "cluster" && t.options.DB != 0:
-		return fmt.Errorf("redis at %s is a cluster, which has no database %d", addr, t.options.DB)
 	}
 	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/redis/go-redis/v9"
-
 	"dipper/fleet"
 	"dipper/fleet/cell"
 )
@@ -23,6 +21,8 @@ type work struct {
 	log    []*piece           // entries of the event log, in order
 	world  []any              // parents that are occupied now
 }
+
+func newWork() work { return work{cells: map[cell.ID]*piece{}, fences: map[string]*piece{}} }
 
 // piece is the arguments of one script call; the last ones are appended after all others came.
 type piece struct {
@@ -44,7 +44,7 @@ func (s *Store) carryOut(ctx context.Context, entries []entry) []error {
 	if len(entries) == 0 {
 		return errs
 	}
-	w := work{cells: map[cell.ID]*piece{}, fences: map[string]*piece{}}
+	w := newWork()
 	for i, e := range entries {
 		frames, err := e.frames()
 		if err != nil {
@@ -55,24 +55,32 @@ func (s *Store) carryOut(ctx context.Context, entries []entry) []error {
 			w.add(i, e.unit, f)
 		}
 	}
+	s.carry(ctx, w, func(i int, err error) { errs[i] = errors.Join(errs[i], err) })
+	s.clear(ctx, entries, errs)
+	return errs
+}
+
+// carry does the work and calls failed for each entry of which something could not be done.
+func (s *Store) carry(ctx context.Context, w work, failed func(entry int, err error)) {
 	calls, owners := w.calls(s)
 	s.run(ctx, calls)
 	for i, c := range calls {
 		if err := c.cmd.Err(); err != nil {
 			for _, k := range owners[i] {
-				errs[k] = unavailable(err)
+				failed(k, unavailable(err))
 			}
 		}
 	}
-	if len(w.world) > 0 {
-		if err := s.client.SAdd(ctx, worldKey, w.world...).Err(); err != nil {
-			for i := range errs {
-				errs[i] = errors.Join(errs[i], unavailable(err))
+	if len(w.world) == 0 {
+		return
+	}
+	if err := s.client.SAdd(ctx, worldKey, w.world...).Err(); err != nil {
+		for _, p := range w.cells {
+			for _, k := range p.entries {
+				failed(k, unavailable(err))
 			}
 		}
 	}
-	s.clear(ctx, entries, errs)
-	return errs
 }
 
 // add sorts a frame of entry i into the work.
@@ -145,24 +153,26 @@ func (w *work) calls(s *Store) (calls []*call, owners [][]int) {
 
 // clear takes the entries without an error from their outboxes. Failing is harmless: a sweep does them again.
 func (s *Store) clear(ctx context.Context, entries []entry, errs []error) {
-	byShard := map[int]*call{}
+	const unitsPerCall = 50
+	open := map[int]*call{} // the call that still has room
 	var calls []*call
 	for i, e := range entries {
 		if errs[i] != nil {
 			continue
 		}
-		shard := shardOf(e.unit)
-		c := byShard[shard]
-		if c == nil {
-			c = &call{script: &s.scripts.clear, keys: []string{shardKey('o', shard)}}
-			byShard[shard] = c
+		together := s.together(e.unit)
+		c := open[together]
+		if c == nil || len(c.keys) == unitsPerCall {
+			c = &call{script: &s.scripts.clear}
+			open[together] = c
 			calls = append(calls, c)
 		}
+		c.keys = append(c.keys, shardKey('o', shardOf(e.unit)))
 		c.args = append(c.args, string(e.unit), e.version())
 	}
 	s.run(ctx, calls)
 	for _, c := range calls {
-		if err := c.cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+		if err := c.cmd.Err(); err != nil {
 			s.cfg.Log.Debug("outbox not cleared", "err", err)
 		}
 	}

@@ -9,6 +9,7 @@
 --
 -- Returns of each step: 0 conflict, 1 stored, -1 outbox full, or (stored) the outbox entry that is now to be carried out.
 local now, retain, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local call, sub = redis.call, string.sub
 local VERSION, HEAD = 8, 16 -- bytes: version; version and nonce
 local p = 4
 
@@ -17,11 +18,11 @@ local function segments(own, n)
     local day, data = ARGV[p], ARGV[p + 1]
     p = p + 2
     local key = 't' .. own .. ':' .. day
-    if redis.call('APPEND', key, data) == #data then -- the day's first
-      redis.call('SADD', 'l' .. own, day)
+    if call('APPEND', key, data) == #data then -- the day's first
+      call('SADD', 'l' .. own, day)
       if retain > 0 then
         local DAY = 86400
-        redis.call('EXPIREAT', key, math.max((tonumber(day) + 1) * DAY + retain, now + DAY))
+        call('EXPIREAT', key, math.max((tonumber(day) + 1) * DAY + retain, now + DAY))
       end
     end
   end
@@ -30,19 +31,19 @@ end
 local function event(own)
   local id, revision, at, data = ARGV[p], tonumber(ARGV[p + 1]), ARGV[p + 2], ARGV[p + 3]
   p = p + 4
-  local old = redis.call('HGET', 'x' .. own, id)
+  local old = call('HGET', 'x' .. own, id)
   if not old or struct.unpack('>I4', old, 13) < revision then -- the revision stands behind twelve bytes of time
-    redis.call('HSET', 'x' .. own, id, data)
-    redis.call('ZADD', 'y' .. own, at, id)
+    call('HSET', 'x' .. own, id, data)
+    call('ZADD', 'y' .. own, at, id)
   end
 end
 
 local function forget(own) -- events older than the track is kept, a few at a time
   if retain == 0 then return end
-  local old = redis.call('ZRANGE', 'y' .. own, '-inf', now - retain, 'BYSCORE', 'LIMIT', 0, 100)
+  local old = call('ZRANGE', 'y' .. own, '-inf', now - retain, 'BYSCORE', 'LIMIT', 0, 100)
   if #old > 0 then
-    redis.call('HDEL', 'x' .. own, unpack(old))
-    redis.call('ZREM', 'y' .. own, unpack(old))
+    call('HDEL', 'x' .. own, unpack(old))
+    call('ZREM', 'y' .. own, unpack(old))
   end
 end
 
@@ -57,11 +58,11 @@ local function follow(own, tag, unit, more, version)
   p = p + 1
   for _ = 1, events do event(own) end
   if events > 0 then forget(own) end
-  for _ = 1, closed do redis.call('SREM', 'f' .. own, ARGV[p]); p = p + 1 end
-  for _ = 1, opened do redis.call('SADD', 'f' .. own, ARGV[p]); p = p + 1 end
-  local box = redis.call('HGET', 'o:' .. tag, unit)
-  local entry = version .. (box and string.sub(box, VERSION + 1) or '') .. frame
-  redis.call('HSET', 'o:' .. tag, unit, entry)
+  for _ = 1, closed do call('SREM', 'f' .. own, ARGV[p]); p = p + 1 end
+  for _ = 1, opened do call('SADD', 'f' .. own, ARGV[p]); p = p + 1 end
+  local box = call('HGET', 'o:' .. tag, unit)
+  local entry = version .. (box and sub(box, VERSION + 1) or '') .. frame
+  call('HSET', 'o:' .. tag, unit, entry)
   return entry
 end
 
@@ -74,31 +75,32 @@ local function skip(more, n)
 end
 
 local results = {}
-for i, key in ipairs(KEYS) do
+for i = 1, #KEYS do
+  local key = KEYS[i]
   local expect, record, more, n = ARGV[p], ARGV[p + 1], ARGV[p + 2], tonumber(ARGV[p + 3])
   p = p + 4
-  local own = string.sub(key, 2)
-  local head = redis.call('GETRANGE', key, 0, HEAD - 1)
+  local own = sub(key, 2)
+  local head = call('GETRANGE', key, 0, HEAD - 1)
   local tag, unit
   if more ~= '' or expect == '' then
     tag, unit = string.match(own, '^:(%b{}):(.*)$')
   end
-  if string.sub(head, 1, VERSION) ~= expect then
+  if sub(head, 1, VERSION) ~= expect then
     results[i] = 0
-    if head == string.sub(record, 1, HEAD) then -- this very step, sent again because the answer was lost
-      results[i] = more ~= '' and redis.call('HGET', 'o:' .. tag, unit) or 1
+    if head == sub(record, 1, HEAD) then -- this very step, sent again because the answer was lost
+      results[i] = more ~= '' and call('HGET', 'o:' .. tag, unit) or 1
     end
     skip(more, n)
-  elseif more ~= '' and redis.call('HSTRLEN', 'o:' .. tag, unit) > most then
+  elseif more ~= '' and call('HSTRLEN', 'o:' .. tag, unit) > most then
     results[i] = -1
     skip(more, n)
   else
-    redis.call('SET', key, record)
-    if expect == '' then redis.call('SADD', 'u:' .. tag, unit) end
+    call('SET', key, record)
+    if expect == '' then call('SADD', 'u:' .. tag, unit) end
     segments(own, n)
     results[i] = 1
     if more ~= '' then
-      results[i] = follow(own, tag, unit, more, string.sub(record, 1, VERSION))
+      results[i] = follow(own, tag, unit, more, sub(record, 1, VERSION))
     end
   end
 end

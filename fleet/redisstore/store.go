@@ -64,6 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	redis.SetLogger(clientLog{cfg.Log}) // the client has one for the whole process
 	client, err := connect(ctx, target)
 	if err != nil {
 		return nil, err
@@ -77,6 +78,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.nonce.Store(binary.BigEndian.Uint64(seed[:]))
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return s, nil
+}
+
+// clientLog takes what the client library would write to stderr: details of errors that our callers get anyway.
+type clientLog struct{ log *slog.Logger }
+
+// Printf implements the library's logger.
+func (l clientLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, "redis client", "detail", fmt.Sprintf(format, args...))
 }
 
 // Close ends the connections.

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -15,23 +16,47 @@ import (
 // indexes' masters were down; what it finds once is most likely just being carried out.
 const sweepEvery = 5 * time.Second
 
-// Run carries out what a crash left in the outboxes, until ctx ends. Any number of nodes may run it at once.
+// scrubbed is how many shards a round looks through for missing index entries: all of them in about ten minutes.
+const scrubbed = 8
+
+// Run carries out what a crash left in the outboxes, and now and then looks for index entries that are missing, until ctx
+// ends. Any number of nodes may run it at once.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	var seen map[fleet.UnitID]string
+	next := rand.IntN(shards) // nodes that start together look at different shards
 	for first := true; ; first = false {
 		found, err := s.sweep(ctx, func(e entry) bool { return first || seen[e.unit] == e.version() })
 		if err != nil && ctx.Err() == nil {
 			s.cfg.Log.Warn("redis outbox sweep", "err", err)
 		}
 		seen = found
+		next = s.scrubNext(ctx, next)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 	}
+}
+
+// scrubNext looks through some shards and returns the one to go on with.
+func (s *Store) scrubNext(ctx context.Context, shard int) int {
+	for range scrubbed {
+		missing, err := s.scrub(ctx, shard)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.cfg.Log.Warn("redis index scrub", "shard", shard, "err", err)
+			}
+			return shard // again next time
+		}
+		if missing > 0 {
+			s.cfg.Log.Warn("index entries were missing and are there again", "shard", shard, "entries", missing)
+		}
+		shard = (shard + 1) % shards
+	}
+	return shard
 }
 
 // sweep carries out the outbox entries that due says are, and returns the versions of all it found.

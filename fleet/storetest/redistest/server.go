@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,8 +15,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // ErrMissing: there is no redis-server on this machine's PATH.
@@ -46,9 +45,10 @@ type Server struct {
 	URL  string // redis://host:port
 	Dir  string
 
-	opts    Options
-	cluster bool
-	busPort int
+	opts     Options
+	cluster  bool
+	busPort  int
+	sentinel string // its configuration file, of a Sentinel
 
 	mu   sync.Mutex
 	proc *process // nil while it is not running
@@ -165,6 +165,9 @@ func (s *Server) endLocked(sig syscall.Signal) {
 }
 
 func (s *Server) arguments() []string {
+	if s.sentinel != "" {
+		return []string{s.sentinel, "--sentinel"}
+	}
 	host, port, _ := net.SplitHostPort(s.Addr)
 	args := []string{"--bind", host, "--port", port, "--dir", s.Dir, "--save", "", "--daemonize", "no", "--loglevel", "notice"}
 	if s.opts.NoAOF {
@@ -224,8 +227,6 @@ func (p *process) end(sig syscall.Signal) {
 
 // awaitReady polls until the server answers commands, or its process ended.
 func awaitReady(addr string, p *process) error {
-	c := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
-	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	return poll(ctx, func() error {
@@ -233,9 +234,31 @@ func awaitReady(addr string, p *process) error {
 		case <-p.done:
 			return final{fmt.Errorf("redis-server on %s ended: %s", addr, lastLines(p.out.String(), 3))}
 		default:
-			return c.Ping(ctx).Err()
+			return ping(ctx, addr)
 		}
 	})
+}
+
+// ping asks for a PONG by hand: the client library would log every try that fails.
+func ping(ctx context.Context, addr string) error {
+	const patience = 5 * time.Second
+	d := net.Dialer{Timeout: patience}
+	c, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	if err == nil && answer != "+PONG\r\n" && !strings.HasPrefix(answer, "-NOAUTH") { // it wants a password: it is up
+		err = fmt.Errorf("redis on %s says %q", addr, strings.TrimSpace(answer))
+	}
+	return err
 }
 
 // final is an error after which polling is pointless.
