@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -44,6 +45,12 @@ type station struct {
 // startStation runs a service on a new embedded store.
 func startStation(t testing.TB, change func(*api.ServiceConfig)) *station {
 	t.Helper()
+	return startStationOn(t, openStore(t), change)
+}
+
+// openStore opens an embedded store that is closed after everything the test starts later.
+func openStore(t testing.TB) fleet.Store {
+	t.Helper()
 	store, err := embedstore.Open(embedstore.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +60,7 @@ func startStation(t testing.TB, change func(*api.ServiceConfig)) *station {
 			t.Error(err)
 		}
 	})
-	return startStationOn(t, store, change)
+	return store
 }
 
 func startStationOn(t testing.TB, store fleet.Store, change func(*api.ServiceConfig)) *station {
@@ -275,3 +282,10 @@ func (s *station) watch(token, query string) *websocket.Conn {
 	s.t.Cleanup(func() { ws.Close() })
 	return ws
 }
+
+// noSats is a receiver that says nothing of satellites.
+var noSats positioning.Sats
+
+var nan = math.NaN()
+
+func timeAgo(minutes int) time.Time { return time.Now().Add(-time.Duration(minutes) * time.Minute) }
