@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"dipper/geofence"
@@ -14,6 +13,7 @@ import (
 // fenceDocument is all that is remembered of one fence: its revisions, the last of them the newest. A deleted fence stays with its
 // end, so that visits in it close and late fixes from before still find it.
 type fenceDocument struct {
+	id        string           // the document's
 	revisions []geofence.Fence // ascending; never changed in place
 	deleted   bool
 }
@@ -121,7 +121,7 @@ func decodeFenceDocument(stored Document) (fenceDocument, error) {
 	if v := r.byte(); v != fenceDocumentVersion {
 		return fenceDocument{}, fmt.Errorf("%w: version %d, this is version %d", ErrStored, v, fenceDocumentVersion)
 	}
-	d := fenceDocument{deleted: r.byte() != 0}
+	d := fenceDocument{id: stored.ID, deleted: r.byte() != 0}
 	for range r.count() {
 		f, err := geofence.UnmarshalFence(r.bytes())
 		if r.bad {
@@ -137,5 +137,3 @@ func decodeFenceDocument(stored Document) (fenceDocument, error) {
 	}
 	return d, nil
 }
-
-func compareStrings(a, b string) int { return strings.Compare(a, b) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,17 +14,21 @@ import (
 
 // fenceSet is the fences as this node knows them. The index is swapped whole, so that Accept never waits for an edit.
 type fenceSet struct {
-	turn   chan struct{} // cap 1: whoever put its token in may read the store and swap; a lock that one can stop waiting for
-	now    atomic.Pointer[fenceView]
-	logged atomic.Uint64 // documents that could not be read, as last logged
+	turn chan struct{} // cap 1: whoever put its token in may read the store and swap; a lock that one can stop waiting for
+	now  atomic.Pointer[fenceView]
 }
 
 // fenceView is one state of all fences.
 type fenceView struct {
 	version uint64 // of the documents, as the store counts
 	index   *geofence.Index
-	docs    map[string]fenceDocument
-	next    chan struct{} // closed when another view takes this one's place
+	docs    []fenceDocument // by id; never changed in place
+	next    chan struct{}   // closed when another view takes this one's place
+}
+
+// find is where a fence stands in docs, or would.
+func (v *fenceView) find(id string) (int, bool) {
+	return slices.BinarySearchFunc(v.docs, id, func(d fenceDocument, id string) int { return strings.Compare(d.id, id) })
 }
 
 func newFenceSet() *fenceSet {
@@ -45,8 +50,8 @@ func (s *fenceSet) lock(ctx context.Context) error {
 func (s *fenceSet) unlock() { <-s.turn }
 
 // swap makes docs the fences that count. The caller has the turn.
-func (s *fenceSet) swap(version uint64, docs map[string]fenceDocument) {
-	var all []geofence.Fence
+func (s *fenceSet) swap(version uint64, docs []fenceDocument) {
+	all := make([]geofence.Fence, 0, len(docs))
 	for _, d := range docs {
 		all = append(all, d.revisions...)
 	}
@@ -71,7 +76,7 @@ func (f *Fleet) refreshFences(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	docs := make(map[string]fenceDocument, len(stored))
+	docs := make([]fenceDocument, 0, len(stored))
 	var bad uint64
 	for _, d := range stored {
 		doc, err := decodeFenceDocument(d)
@@ -81,7 +86,7 @@ func (f *Fleet) refreshFences(ctx context.Context) error {
 			continue
 		}
 		doc.forget(f.now().Add(-f.limits.FenceHistory), f.limits.FenceRevisions)
-		docs[d.ID] = doc
+		docs = append(docs, doc)
 	}
 	f.stats.badFences.Store(bad)
 	f.fences.swap(version, docs)
@@ -130,7 +135,8 @@ func (f *Fleet) PutFence(ctx context.Context, id string, feature []byte) (fence 
 	if err != nil {
 		return geofence.Fence{}, false, err
 	}
-	if _, known := f.fences.now.Load().docs[id]; !known && len(f.fences.now.Load().docs) >= f.limits.Fences {
+	view := f.fences.now.Load()
+	if _, known := view.find(id); !known && len(view.docs) >= f.limits.Fences {
 		return geofence.Fence{}, false, &InvalidError{Field: "id", Reason: fmt.Sprintf("there are %d fences already, which is the limit", f.limits.Fences)}
 	}
 	err = f.changeFence(ctx, id, func(d *fenceDocument, now time.Time) (bool, error) {
@@ -169,6 +175,7 @@ func (f *Fleet) changeFence(ctx context.Context, id string, change func(*fenceDo
 		if err != nil {
 			return fmt.Errorf("fence %s: %w", id, err)
 		}
+		doc.id = id
 		now := f.now().UTC().Truncate(time.Millisecond)
 		changed, err := change(&doc, now)
 		if err != nil || !changed {
@@ -187,15 +194,26 @@ func (f *Fleet) changeFence(ctx context.Context, id string, change func(*fenceDo
 			return fmt.Errorf("fence %s: %w", id, err)
 		}
 		f.stats.fenceChanges.Add(1)
-		view := f.fences.now.Load()
-		docs := make(map[string]fenceDocument, len(view.docs)+1)
-		for k, v := range view.docs {
-			docs[k] = v
-		}
-		docs[id] = doc
-		f.fences.swap(view.version, docs) // an old version: followFences reads again and finds what others changed meanwhile
+		f.takeOver(ctx, doc)
 		return nil
 	}
+}
+
+// takeOver puts a fence that was just stored into this node's index. Where the store has seen no other change since, the node is up
+// to date with that; otherwise followFences reads everything again.
+func (f *Fleet) takeOver(ctx context.Context, doc fenceDocument) {
+	view := f.fences.now.Load()
+	docs := slices.Clone(view.docs)
+	if i, known := view.find(doc.id); known {
+		docs[i] = doc
+	} else {
+		docs = slices.Insert(docs, i, doc)
+	}
+	version := view.version
+	if now, err := f.store.DocumentsVersion(ctx, DocFence); err == nil && now == version+1 {
+		version = now
+	}
+	f.fences.swap(version, docs)
 }
 
 // Fence is the newest revision of a fence; ErrNotFound if there is none or it was deleted.
@@ -224,7 +242,6 @@ func (f *Fleet) Fences() []geofence.Fence {
 			out = append(out, fence)
 		}
 	}
-	slices.SortFunc(out, func(a, b geofence.Fence) int { return compareStrings(a.ID, b.ID) })
 	return out
 }
 

@@ -110,7 +110,7 @@ func (f *Fleet) AllUnits(ctx context.Context) ([]Position, error) {
 
 func sortPositions(units []Position) {
 	slices.SortFunc(units, func(a, b Position) int {
-		return cmp.Or(compareStrings(string(a.Unit), string(b.Unit)), b.Time.Compare(a.Time))
+		return cmp.Or(cmp.Compare(a.Unit, b.Unit), b.Time.Compare(a.Time))
 	})
 }
 
@@ -187,6 +187,6 @@ func (f *Fleet) Inside(ctx context.Context, fence string) ([]Occupant, error) {
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("inside fence %s: %w", fence, err)
 	}
-	slices.SortFunc(inside, func(a, b Occupant) int { return compareStrings(string(a.Unit), string(b.Unit)) })
+	slices.SortFunc(inside, func(a, b Occupant) int { return cmp.Compare(a.Unit, b.Unit) })
 	return inside, nil
 }

@@ -1,0 +1,115 @@
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"dipper/fleet"
+	"dipper/fleet/embedstore"
+	"dipper/positioning"
+	"dipper/positioning/geo"
+	"dipper/positioning/track"
+)
+
+// BenchmarkAccept is the rate at which fixes become durable: many units at 1 Hz among 1,000 fences, in batches of 10, decided and
+// committed together. Of the fences most lie beside the road, and a truck crosses one in some minutes. A store that forgets shows what
+// the deciding alone takes.
+func BenchmarkAccept(b *testing.B) {
+	for _, batch := range []int{1, 10, 60} {
+		b.Run(fmt.Sprintf("memory/batch=%d", batch), func(b *testing.B) { benchAccept(b, &forgetful{newModelStore()}, 2000, batch) })
+		b.Run(fmt.Sprintf("embedstore/batch=%d", batch), func(b *testing.B) { benchAccept(b, openEmbedded(b), 2000, batch) })
+	}
+}
+
+// forgetful keeps the records alone.
+type forgetful struct{ *modelStore }
+
+func (m *forgetful) Commit(_ context.Context, steps []fleet.Step) []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	errs := make([]error, len(steps))
+	for i, s := range steps {
+		if m.records[s.Unit].Version != s.Expect {
+			errs[i] = fleet.ErrConflict
+			continue
+		}
+		m.records[s.Unit] = fleet.Record{Version: s.Expect + 1, State: s.State}
+	}
+	return errs
+}
+
+func openEmbedded(b testing.TB) fleet.Store {
+	b.Helper()
+	store, err := embedstore.Open(embedstore.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return store
+}
+
+func benchAccept(b *testing.B, store fleet.Store, units, batch int) {
+	f := run(b, fleet.Config{Store: store, Now: func() time.Time { return testNow.AddDate(10, 0, 0) }})
+	defer f.stop()
+	for i := range 1000 { // a grid of yards between the roads, 270 m from them, and some on them
+		lon, lat := 120+float64(i%40)*0.005, 36.0025+float64(i/40)*0.005
+		if i%20 == 0 {
+			lat -= 0.0025
+		}
+		feature := fmt.Sprintf(`{"type":"Feature","properties":{"radius_m":150},"geometry":{"type":"Point","coordinates":[%.4f,%.4f]}}`, lon, lat)
+		if _, _, err := f.PutFence(b.Context(), fmt.Sprintf("yard-%d", i), []byte(feature)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	const senders = 256
+	next := make([]track.Seq, units)
+	fixes := make([][]positioning.Fix, senders)
+	for i := range fixes {
+		fixes[i] = make([]positioning.Fix, batch)
+	}
+	b.ResetTimer()
+	for b.Loop() { // one batch of each unit
+		var sending sync.WaitGroup
+		for s := range senders {
+			sending.Go(func() {
+				for u := s; u < units; u += senders {
+					first := next[u] + 1
+					for i := range fixes[s] {
+						fixes[s][i] = benchFix(u, first+track.Seq(i))
+					}
+					next[u] += track.Seq(batch)
+					err := f.Accept(b.Context(), fleet.UnitID(fmt.Sprintf("u%d", u)), track.Batch{Series: 1e9, First: first, Fixes: fixes[s]})
+					if err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		sending.Wait()
+	}
+	s := f.Stats()
+	b.ReportMetric(float64(b.N*units*batch)/b.Elapsed().Seconds(), "fixes/s")
+	b.ReportMetric(float64(s.Steps)/float64(s.Commits), "steps/commit")
+	b.ReportMetric(float64(s.Events)/float64(s.Fixes), "events/fix")
+}
+
+// benchFix is a truck at 15 m/s that goes east and west through the grid.
+func benchFix(unit int, seq track.Seq) positioning.Fix {
+	at := int(seq) % 2000
+	if at > 1000 {
+		at = 2000 - at
+	}
+	f := positioning.NewFix(testStart.Add(time.Duration(seq)*time.Second),
+		geo.Point{Lat: 36 + float64(unit%25)*0.005, Lon: 120 + float64(unit%7)*0.01 + float64(at)*1.7e-4})
+	f.SpeedMps, f.CourseDeg, f.ErrM, f.HDOP, f.Mode = 15.0, 90, 2.5, 0.9, positioning.Mode3D
+	f.Solution = positioning.SolutionSingle
+	f.Sats.Used[positioning.BeiDou], f.Sats.Used[positioning.GPS] = 11, 8
+	return f
+}
