@@ -2,7 +2,6 @@ package geofence
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,7 @@ import (
 	"dipper/positioning/geo"
 )
 
-// EventID is the id of an event: 26 characters a–z and 2–7, the first 128 bits of a SHA-256 over unit, fence, kind and the number
+// EventID is the id of an event: 26 characters a–z and 2–7 (base32 of RFC 4648 in lower case), the first 128 bits of a SHA-256 over unit, fence, kind and the number
 // of the first fix that shows it.
 func EventID(unit, fence string, kind EventKind, series uint32, seq uint64) string {
 	b := make([]byte, 0, 128)
@@ -24,7 +23,18 @@ func EventID(unit, fence string, kind EventKind, series uint32, seq uint64) stri
 	b = binary.BigEndian.AppendUint32(b, series)
 	b = binary.BigEndian.AppendUint64(b, seq)
 	sum := sha256.Sum256(b)
-	return base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding).EncodeToString(sum[:16])
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	var id [26]byte
+	bits, n, k := 0, 0, 0
+	for _, c := range sum[:16] {
+		for bits, n = bits<<8|int(c), n+8; n >= 5; n -= 5 {
+			id[k] = alphabet[bits>>(n-5)&31]
+			k++
+		}
+		bits &= 1<<n - 1
+	}
+	id[k] = alphabet[bits<<(5-n)&31]
+	return string(id[:])
 }
 
 // eventJSON is an Event in JSON, in storage and in the API alike.

@@ -17,7 +17,8 @@ import (
 type Index struct {
 	fences []Fence // by ID, then revision
 	valid  []validity
-	tree   rtree.RTreeGN[int32, int32] // index into fences, by the boxes of parts
+	first  map[string]int32              // of a fence's entries
+	tree   rtree.RTreeGN[float64, int32] // index into fences, by the boxes of parts
 }
 
 // validity is the time for which an entry of fences counts, in Unix milliseconds, until exclusive.
@@ -39,7 +40,11 @@ func NewIndex(fences []Fence) *Index {
 	})
 	ix.fences = lastOfEach(ix.fences)
 	ix.valid = make([]validity, len(ix.fences))
+	ix.first = make(map[string]int32, len(ix.fences))
 	for i, f := range ix.fences {
+		if i == 0 || ix.fences[i-1].ID != f.ID {
+			ix.first[f.ID] = int32(i)
+		}
 		ix.valid[i] = validity{from: math.MinInt64, until: math.MaxInt64, shared: i+1 < len(ix.fences) && ix.fences[i+1].ID == f.ID}
 		if !f.ValidFrom.IsZero() {
 			ix.valid[i].from = f.ValidFrom.UnixMilli()
@@ -131,34 +136,38 @@ func (ix *Index) endOf(i int32, ms int64) int64 {
 
 // effective finds the entry of a fence that counts at a time.
 func (ix *Index) effective(id string, ms int64) (int32, bool) {
-	i, ok := slices.BinarySearchFunc(ix.fences, id, func(f Fence, id string) int { return cmp.Compare(f.ID, id) })
-	for ok && i < len(ix.fences) && ix.fences[i].ID == id {
-		if ix.counts(int32(i), ms) {
-			return int32(i), true
+	i, ok := ix.first[id]
+	for ; ok; i++ {
+		if ix.counts(i, ms) {
+			return i, true
 		}
-		i++
+		ok = ix.valid[i].shared
 	}
 	return 0, false
 }
 
 // revision finds an entry whether it counts or not.
 func (ix *Index) revision(id string, revision uint64) (int32, bool) {
-	i, ok := slices.BinarySearchFunc(ix.fences, Fence{ID: id, Revision: revision}, func(f, g Fence) int {
-		return cmp.Or(cmp.Compare(f.ID, g.ID), cmp.Compare(f.Revision, g.Revision))
-	})
-	return int32(i), ok
+	i, ok := ix.first[id]
+	for ; ok; i++ {
+		if ix.fences[i].Revision == revision {
+			return i, true
+		}
+		ok = ix.valid[i].shared
+	}
+	return 0, false
 }
 
 // neighbours finds entries by their boxes. It keeps its memory from one search to the next.
 type neighbours struct {
 	found   []int32
-	collect func(_, _ [2]int32, i int32) bool
+	collect func(_, _ [2]float64, i int32) bool
 }
 
 // of gives the entries with a part whose box meets b, ascending, each once. The slice is valid until the next call.
 func (n *neighbours) of(ix *Index, b box) []int32 {
 	if n.collect == nil {
-		n.collect = func(_, _ [2]int32, i int32) bool {
+		n.collect = func(_, _ [2]float64, i int32) bool {
 			n.found = append(n.found, i)
 			return true
 		}
@@ -174,16 +183,17 @@ func (n *neighbours) of(ix *Index, b box) []int32 {
 	return n.found
 }
 
-// rect is a box that does not cross the 180° meridian.
-type rect struct{ min, max [2]int32 }
+// rect is a box that does not cross the 180° meridian, in floats: the tree multiplies sides, which would overflow whole numbers.
+type rect struct{ min, max [2]float64 }
 
 // halves is b as one rectangle, or as two where it crosses the 180° meridian.
 func (b box) halves() (r, s rect, two bool) {
 	east := int64(b.west) + b.width
-	r = rect{min: [2]int32{b.west, b.south}, max: [2]int32{int32(min(east, halfTurn-1)), b.north}}
+	south, north := float64(b.south), float64(b.north)
+	r = rect{min: [2]float64{float64(b.west), south}, max: [2]float64{float64(min(east, halfTurn-1)), north}}
 	if east < halfTurn {
 		return r, s, false
 	}
-	s = rect{min: [2]int32{-halfTurn, b.south}, max: [2]int32{int32(east - fullTurn), b.north}}
+	s = rect{min: [2]float64{-halfTurn, south}, max: [2]float64{float64(east - fullTurn), north}}
 	return r, s, true
 }

@@ -100,8 +100,8 @@ func scaleAt(y float64) scale {
 func sin(x float64) float64 {
 	z := float64(x * x)
 	r := 1.0
-	for k := 18.0; k >= 2; k -= 2 {
-		r = 1 - float64(z/float64(k*(k+1))*r)
+	for _, c := range [...]float64{1. / (18 * 19), 1. / (16 * 17), 1. / (14 * 15), 1. / (12 * 13), 1. / (10 * 11), 1. / (8 * 9), 1. / (6 * 7), 1. / (4 * 5), 1. / (2 * 3)} {
+		r = 1 - float64(float64(z*c)*r)
 	}
 	return float64(x * r)
 }

@@ -31,7 +31,7 @@ func polygonPart(rings [][]place, path string) (part, *InvalidError) {
 			}
 		}
 		shift := eastOf(q.box.west, r[0].x)
-		ring := make([]vertex, len(r))
+		ring := make([]vertex, len(r), len(r)+1)
 		for j, p := range r {
 			x := xs[j] + shift
 			if x < 0 || x > q.box.width {
@@ -43,6 +43,7 @@ func polygonPart(rings [][]place, path string) (part, *InvalidError) {
 			return part{}, invalidAt(r[0].point(), at, "the ring has no area: all its points lie on one line")
 		}
 		q.rings = append(q.rings, ring)
+		q.edges = append(q.edges, newChain(append(ring, ring[0])))
 	}
 	q.measure()
 	return q, nil
@@ -74,6 +75,7 @@ func linePart(line []place, reach float64) (part, *InvalidError) {
 	for i, p := range line {
 		q.line[i] = vertex{x: uint32(xs[i] + shift), y: p.y}
 	}
+	q.edges = []chain{newChain(q.line)}
 	q.area = math.Pi*reach*reach + 2*reach*perimeter(q.line, false)
 	return q, nil
 }

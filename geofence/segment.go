@@ -89,36 +89,41 @@ func (q *part) spans(a, b place, dst []span) []span {
 
 // cuts appends where the way from a to b meets the edges of a polygon.
 func (q *part) cuts(a, b place, dst []float64) []float64 {
-	ax, ay := float64(q.box.frame(a)), float64(a.y)
-	rx, ry := float64(lonStep(a.x, b.x)), float64(int64(b.y)-int64(a.y))
-	west, east := min(ax, ax+rx), max(ax, ax+rx)
+	w := way{x: float64(q.box.frame(a)), y: float64(a.y), dx: float64(lonStep(a.x, b.x)), dy: float64(int64(b.y) - int64(a.y))}
+	west, east := min(w.x, w.x+w.dx), max(w.x, w.x+w.dx)
 	south, north := min(a.y, b.y), max(a.y, b.y)
-	for _, r := range q.rings {
-		p := r[len(r)-1]
-		for _, n := range r {
-			e, f := p, n
-			p = n
-			if e.y < south && f.y < south || e.y > north && f.y > north {
+	for i := range q.edges {
+		c := &q.edges[i]
+		for k, box := range c.blocks {
+			if box.north < south || box.south > north || float64(box.east) < west || float64(box.west) > east {
 				continue
 			}
-			ex, fx := float64(e.x), float64(f.x)
-			if ex < west && fx < west || ex > east && fx > east {
-				continue
-			}
-			sx, sy := fx-ex, float64(f.y)-float64(e.y)
-			qx, qy := ex-ax, float64(e.y)-ay
-			den := float64(rx*sy) - float64(ry*sx)
-			if den == 0 {
-				continue // along the way: the edges before and after it meet it
-			}
-			t := (float64(qx*sy) - float64(qy*sx)) / den
-			u := (float64(qx*ry) - float64(qy*rx)) / den
-			if t > 0 && t < 1 && u >= 0 && u <= 1 {
-				dst = append(dst, t)
+			vs := c.edges(k)
+			for j, e := range vs[:len(vs)-1] {
+				if t, ok := w.meets(e, vs[j+1]); ok {
+					dst = append(dst, t)
+				}
 			}
 		}
 	}
 	return dst
+}
+
+// way is a straight way in the frame of a part.
+type way struct{ x, y, dx, dy float64 }
+
+// meets gives the fraction of the way at which it meets the edge from e to f, unless it runs along it: then the edges before and
+// after are met.
+func (w way) meets(e, f vertex) (float64, bool) {
+	sx, sy := float64(f.x)-float64(e.x), float64(f.y)-float64(e.y)
+	qx, qy := float64(e.x)-w.x, float64(e.y)-w.y
+	den := float64(w.dx*sy) - float64(w.dy*sx)
+	if den == 0 {
+		return 0, false
+	}
+	t := (float64(qx*sy) - float64(qy*sx)) / den
+	u := (float64(qx*w.dy) - float64(qy*w.dx)) / den
+	return t, t > 0 && t < 1 && u >= 0 && u <= 1
 }
 
 // march walks from a to b in steps of the distance to the border, which no step can overstep, and halves the step that

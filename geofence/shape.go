@@ -123,6 +123,7 @@ type part struct {
 	box   box
 	rings [][]vertex // not closed: the last vertex is not the first again
 	line  []vertex
+	edges []chain // of the rings, closed, or of the line
 	reach float64 // metres; see Shape.ReachM; of a line, the exact distance of the border
 	area  float64 // square metres
 }
@@ -137,35 +138,12 @@ func (q *part) contains(p place) bool {
 		return q.distance(p) < q.reach
 	}
 	in := false
-	for _, r := range q.rings {
-		if crossesEast(r, dx, int64(p.y)) {
+	for i := range q.edges {
+		if q.edges[i].crossesEast(dx, int64(p.y)) {
 			in = !in
 		}
 	}
 	return in
-}
-
-// crossesEast reports whether a ray from (x, y) to the east crosses the ring an odd number of times. An edge counts if it
-// has one end at or south of y and the other north of it, and meets the ray strictly east of x. The cross product is
-// taken from the south end to the north end whichever way the ring goes, in 64 bits that cannot overflow: differences are
-// at most 3.6e9 and 1.8e9. So two rings that share an edge always agree about it.
-func crossesEast(ring []vertex, x, y int64) bool {
-	odd := false
-	a := ring[len(ring)-1]
-	for _, b := range ring {
-		if (int64(a.y) > y) != (int64(b.y) > y) {
-			lo, hi := a, b
-			if a.y > b.y {
-				lo, hi = b, a
-			}
-			dx, dy := int64(hi.x)-int64(lo.x), int64(hi.y)-int64(lo.y)
-			if dx*(y-int64(lo.y)) > (x-int64(lo.x))*dy {
-				odd = !odd
-			}
-		}
-		a = b
-	}
-	return odd
 }
 
 // depth is Shape.Depth for one part.
@@ -185,44 +163,8 @@ func (q *part) depth(p place) float64 {
 func (q *part) distance(p place) float64 {
 	n := nearest{x: float64(q.box.frame(p)), y: float64(p.y), best: math.Inf(1)}
 	n.scale = scaleAt(n.y)
-	for _, r := range q.rings {
-		a := r[len(r)-1]
-		for _, b := range r {
-			n.edge(a, b)
-			a = b
-		}
-	}
-	if q.line != nil {
-		a := q.line[0]
-		n.edge(a, a)
-		for _, b := range q.line[1:] {
-			n.edge(a, b)
-			a = b
-		}
+	for i := range q.edges {
+		n.chain(&q.edges[i])
 	}
 	return metres(n.dx, n.dy, n.y)
-}
-
-// nearest looks for the point of edges that is nearest to (x, y).
-type nearest struct {
-	scale
-	x, y   float64 // from here
-	best   float64 // square metres in the plane of scale
-	dx, dy float64 // to there, in units
-}
-
-func (n *nearest) edge(a, b vertex) {
-	ax, ay := float64(a.x)-n.x, float64(a.y)-n.y
-	ex, ey := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
-	mx, my := float64(ex*n.scale.x), float64(ey*n.scale.y)
-	t := 0.0
-	if length2 := float64(mx*mx) + float64(my*my); length2 > 0 {
-		t = -(float64(ax*n.scale.x*mx) + float64(ay*n.scale.y*my)) / length2
-		t = min(max(t, 0), 1)
-	}
-	dx, dy := ax+float64(t*ex), ay+float64(t*ey)
-	px, py := float64(dx*n.scale.x), float64(dy*n.scale.y)
-	if d := float64(px*px) + float64(py*py); d < n.best {
-		n.best, n.dx, n.dy = d, dx, dy
-	}
 }

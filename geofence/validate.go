@@ -83,7 +83,7 @@ func (q *part) explain(path string, cause error) *InvalidError {
 		return invalidAt(q.at(x.place), index(index(path, x.a.ring), x.a.index), "two rings cross or touch: the edge from here meets the edge from point %d of ring %d", x.b.index, x.b.ring)
 	}
 	for i, r := range q.rings[1:] {
-		if !crossesEast(q.rings[0], int64(r[0].x), int64(r[0].y)) {
+		if !q.edges[0].crossesEast(int64(r[0].x), int64(r[0].y)) {
 			return invalidAt(q.at(r[0].exact()), index(path, i+1), "the hole lies outside of its polygon")
 		}
 	}
@@ -98,8 +98,8 @@ func (s Shape) explainOverlap(cause error) *InvalidError {
 		q := &s.parts[i]
 		for j := range s.parts[:i] {
 			p := &s.parts[j]
-			edges := p.edges(seam, j, nil)
-			edges = q.edges(seam, i, edges)
+			edges := p.sides(seam, j, nil)
+			edges = q.sides(seam, i, edges)
 			if x, ok := firstCrossing(edges); ok {
 				return invalidAt(flat.at(x.place), index("", i), "the polygon meets polygon %d in more than single points", j)
 			}
@@ -129,8 +129,8 @@ func ringEdges(r []vertex, ring int, edges []edge) []edge {
 	return edges
 }
 
-// edges appends the edges of all rings with longitudes east of the seam, as one ring number n.
-func (q *part) edges(seam int32, n int, edges []edge) []edge {
+// sides appends the edges of all rings with longitudes east of the seam, as one ring number n.
+func (q *part) sides(seam int32, n int, edges []edge) []edge {
 	shift := float64(eastOf(seam, q.box.west))
 	from := len(edges)
 	for _, r := range q.rings {
