@@ -123,7 +123,7 @@ function thin(ring, minArea = MIN_AREA) {
   let left = n;
   const heap = pts.map((_, i) => [size(i), i]).sort((a, b) => a[0] - b[0]);
   // A sorted list gone through again and again is enough here: rings are small, and this runs once a year.
-  for (let changed = true; changed && left > 4; ) {
+  for (let changed = true; changed && left > 4;) {
     changed = false;
     for (const [, i] of heap) {
       if (gone[i] || left <= 4 || size(i) >= minArea) continue;

@@ -10,7 +10,14 @@ if (!url) {
 
 const DESK = { viewport: { width: 1440, height: 900 }, locale: "en-GB", colorScheme: "light" };
 const WALL = { viewport: { width: 1920, height: 1080 }, locale: "zh-CN", colorScheme: "dark" };
-const PHONE = { viewport: { width: 390, height: 844 }, locale: "en-GB", colorScheme: "light", hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+const PHONE = {
+  viewport: { width: 390, height: 844 },
+  locale: "en-GB",
+  colorScheme: "light",
+  hasTouch: true,
+  isMobile: true,
+  deviceScaleFactor: 2,
+};
 
 const browser = await Browser.start();
 let failed = false;
@@ -74,7 +81,12 @@ async function fencePolygon(around, reach) {
   // The tools come with the first use: a corner that was clicked too early is not there, so the first is clicked until it shows.
   await page.waitForTimeout(1500);
   const [x, y] = around;
-  for (const [dx, dy] of [[-1, -1], [1, -1], [1, 1], [-1, 1]]) {
+  for (const [dx, dy] of [
+    [-1, -1],
+    [1, -1],
+    [1, 1],
+    [-1, 1],
+  ]) {
     await page.mouse.move(x + dx * reach, y + dy * reach, { steps: 4 });
     await page.mouse.click(x + dx * reach, y + dy * reach);
     await page.waitForTimeout(350);
@@ -87,11 +99,17 @@ try {
   page = await browser.open(url, DESK);
   await step("opens live, where the vehicles are", async () => {
     await signedIn(page);
-    await until("vehicles in view", async () => Number((await text(".inview")).replace(/\D/g, "")) > 0 || (await page.locator(".notice").count()) > 0);
+    await until(
+      "vehicles in view",
+      async () => Number((await text(".inview")).replace(/\D/g, "")) > 0 || (await page.locator(".notice").count()) > 0,
+    );
     await until("names or counts on the map", () =>
       page.evaluate(() => {
         const c = document.querySelector(".map-labels");
-        return c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v) => v !== 0);
+        return c
+          .getContext("2d")
+          .getImageData(0, 0, c.width, c.height)
+          .data.some((v) => v !== 0);
       }),
     );
   });
@@ -135,8 +153,10 @@ try {
     await page.locator(".unit .actions .primary").click(); // follow: it stays in the middle
     await settled().catch(() => {}); // it moves on: what counts is where it is now
     await page.locator(".unit .actions .primary").click();
+    // It is in the middle of what the panel leaves of the map.
     const box = await page.locator(".map-canvas").boundingBox();
-    await fencePolygon([box.x + box.width / 2, box.y + box.height / 2], 110);
+    const panel = await page.locator(".float").boundingBox();
+    await fencePolygon([(box.x + panel.x) / 2, box.y + box.height / 2], 110);
     await page.locator("#fence-name").fill(fenceName);
     await page.locator(".editor button[type=submit]").click();
     await page.locator(".fence-list b", { hasText: fenceName }).waitFor();
@@ -163,7 +183,17 @@ try {
 
   await step("a fence that crosses itself is refused at its place", async () => {
     await page.locator(".fence-item", { hasText: fenceName }).locator(".icon").click();
-    if (!(await page.locator(".coordinates").getAttribute("open").catch(() => null))) await page.locator(".coordinates[open], .coordinates summary").first().click().catch(() => {});
+    if (
+      !(await page
+        .locator(".coordinates")
+        .getAttribute("open")
+        .catch(() => null))
+    )
+      await page
+        .locator(".coordinates[open], .coordinates summary")
+        .first()
+        .click()
+        .catch(() => {});
     const lat = page.locator(".coordinates tbody tr").nth(0).locator("input").first();
     const far = Number(await page.locator(".coordinates tbody tr").nth(3).locator("input").first().inputValue());
     await lat.fill(String(far - 0.05));

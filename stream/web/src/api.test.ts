@@ -11,18 +11,36 @@ test("a refusal keeps its field and its place, and a body that is none of ours s
 
 test("a unit without a fix has none; unknown speed and course are unknown", () => {
   expect(unitEntry({ id: "u" }, "u")).toEqual({ id: "u", name: "", kind: "" });
-  expect(unitEntry({ id: "u", lat: 1, lon: 2, time: "2026-11-23T04:05:06Z", speed_mps: 2.345, course_deg: 359.999 }, "u").fix).toMatchObject({ speed: 235, course: 0 });
+  expect(
+    unitEntry({ id: "u", lat: 1, lon: 2, time: "2026-11-23T04:05:06Z", speed_mps: 2.345, course_deg: 359.999 }, "u").fix,
+  ).toMatchObject({ speed: 235, course: 0 });
   expect(unitEntry({ id: "u", lat: 1, lon: 2, time: "2026-11-23T04:05:06Z" }, "u").fix).toMatchObject({ speed: UNKNOWN, course: UNKNOWN });
-  expect(() => unitEntry({ id: "u", lat: 91, lon: 2, time: "2026-11-23T04:05:06Z" }, "units[3]")).toThrow(new CheckError("units[3].lat", "91 is not within -90 to 90"));
+  expect(() => unitEntry({ id: "u", lat: 91, lon: 2, time: "2026-11-23T04:05:06Z" }, "units[3]")).toThrow(
+    new CheckError("units[3].lat", "91 is not within -90 to 90"),
+  );
 });
 
 test("a unit's last fix is read where it stands", () => {
-  const d = unitDetail({ id: "u", name: "n", kind: "truck", lat: 36, lon: 120, fix: { hdop: 0.8, sats: { beidou: 9 } }, visits: [{ fence: "f", since: "2026-11-23T04:05:06Z", at_start: true }] });
+  const d = unitDetail({
+    id: "u",
+    name: "n",
+    kind: "truck",
+    lat: 36,
+    lon: 120,
+    fix: { hdop: 0.8, sats: { beidou: 9 } },
+    visits: [{ fence: "f", since: "2026-11-23T04:05:06Z", at_start: true }],
+  });
   expect(d).toMatchObject({ lat: 36, hdop: 0.8, sats: [["beidou", 9]], visits: [{ fence: "f", atStart: true }] });
   expect(Object.hasOwn(d, "altM")).toBe(false);
 });
 
 test("refused fixes are no part of a trail", () => {
-  const t = decodeTrack({ fixes: [{ seq: 1, lat: 1, lon: 2, time: "2026-11-23T04:05:06Z", accepted: true }, { seq: 2, lat: 80, lon: 2, time: "2026-11-23T04:05:07Z", accepted: false, reason: "jump" }], truncated: true });
+  const t = decodeTrack({
+    fixes: [
+      { seq: 1, lat: 1, lon: 2, time: "2026-11-23T04:05:06Z", accepted: true },
+      { seq: 2, lat: 80, lon: 2, time: "2026-11-23T04:05:07Z", accepted: false, reason: "jump" },
+    ],
+    truncated: true,
+  });
   expect([t.points.length, t.truncated]).toEqual([1, true]);
 });

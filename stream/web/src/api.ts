@@ -95,7 +95,13 @@ export function refusal(status: number, body: unknown): ApiError {
     const e = object(object(body, "body")["error"], "error");
     const at = maybe(e["at"], "at", object);
     const place = at && { lat: within(at["lat"], -90, 90, "at.lat"), lon: within(at["lon"], -180, 180, "at.lon") };
-    return new ApiError(status, maybe(e["code"], "code", text) ?? "", maybe(e["field"], "field", text) ?? "", maybe(e["message"], "message", text) ?? "", place);
+    return new ApiError(
+      status,
+      maybe(e["code"], "code", text) ?? "",
+      maybe(e["field"], "field", text) ?? "",
+      maybe(e["message"], "message", text) ?? "",
+      place,
+    );
   } catch {
     return new ApiError(status, "", "", `HTTP ${status}`);
   }
@@ -130,7 +136,11 @@ export async function tiles(): Promise<Tiles | null> {
     const t = maybe(object(await call("GET", "config"), "config")["tiles"], "tiles", object);
     const url = t && maybe(t["url"], "tiles.url", text);
     if (!t || !url) return null;
-    return { url, attribution: maybe(t["attribution"], "tiles.attribution", text) ?? "", crs: maybe(t["crs"], "tiles.crs", text) ?? "wgs84" };
+    return {
+      url,
+      attribution: maybe(t["attribution"], "tiles.attribution", text) ?? "",
+      crs: maybe(t["crs"], "tiles.crs", text) ?? "wgs84",
+    };
   } catch (e) {
     if (e instanceof ApiError) return null;
     throw e;

@@ -103,7 +103,11 @@ test("asks for events and the view as soon as it is open", () => {
   c.start();
   expect(socket().sent).toEqual([]);
   socket().opens();
-  expect(socket().sent.map((s) => JSON.parse(s) as unknown)).toEqual([{ op: "events", after: "" }, VIEW, { op: "follow", unit: "truck-7" }]);
+  expect(socket().sent.map((s) => JSON.parse(s) as unknown)).toEqual([
+    { op: "events", after: "" },
+    VIEW,
+    { op: "follow", unit: "truck-7" },
+  ]);
   expect([began, link().state, socket().binaryType]).toEqual([1, "online", "arraybuffer"]);
 });
 
@@ -159,7 +163,9 @@ describe("messages", () => {
     expect([messages.map((m) => m.type), malformed.length]).toEqual([["snapshot_end"], 3]);
   });
   test("binary ones too", () => {
-    const { frames } = JSON.parse(readFileSync(new URL("../../../testdata/stream/live-frames.json", import.meta.url), "utf8")) as { frames: { hex: string }[] };
+    const { frames } = JSON.parse(readFileSync(new URL("../../../testdata/stream/live-frames.json", import.meta.url), "utf8")) as {
+      frames: { hex: string }[];
+    };
     c.start();
     socket().opens();
     const b = Buffer.from(frames[0]!.hex, "hex");

@@ -23,6 +23,14 @@ export interface Timers {
   random(): number;
 }
 
+/** The browser's own. */
+export const browserTimers: Timers = {
+  set: (fn, ms) => window.setTimeout(fn, ms),
+  clear: (id) => window.clearTimeout(id),
+  now: () => Date.now(),
+  random: () => Math.random(),
+};
+
 export type Link =
   | { state: "connecting"; attempt: number }
   | { state: "online" }

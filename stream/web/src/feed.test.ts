@@ -4,7 +4,21 @@ import { Feed, MAX_EVENTS } from "./feed.ts";
 import type { FenceEvent } from "./wire.ts";
 
 function event(n: number, more: Partial<FenceEvent> = {}): FenceEvent {
-  return { id: `e${n}`, cursor: String(n), kind: "enter", unit: "u", fence: "f", time: n * 1000, plusMinusS: 0, revision: 1, lat: 0, lon: 0, reason: "", retracted: false, ...more };
+  return {
+    id: `e${n}`,
+    cursor: String(n),
+    kind: "enter",
+    unit: "u",
+    fence: "f",
+    time: n * 1000,
+    plusMinusS: 0,
+    revision: 1,
+    lat: 0,
+    lon: 0,
+    reason: "",
+    retracted: false,
+    ...more,
+  };
 }
 
 test("newest first, each once, whatever the order of arrival", () => {
@@ -20,7 +34,10 @@ test("a correction replaces what it corrects, and an old revision nothing", () =
   f.add(event(2), true);
   expect(f.add(event(1, { cursor: "3", revision: 2, time: 9000 }), true)).toBe(true);
   expect(f.add(event(1), true)).toBe(false);
-  expect(f.events.map((e) => [e.id, e.revision])).toEqual([["e1", 2], ["e2", 1]]);
+  expect(f.events.map((e) => [e.id, e.revision])).toEqual([
+    ["e1", 2],
+    ["e2", 1],
+  ]);
 });
 
 test("the cursor is the farthest, not the last heard", () => {
@@ -40,7 +57,10 @@ test.each([0, 5, 999, 1000, 1001, 1200, 5000, 123_456])("finds the end of a log 
   const events = await recentEvents(200, (after, limit) => {
     asked++;
     const from = after === "" ? 0 : Number(after);
-    return Promise.resolve({ events: Array.from({ length: Math.max(0, Math.min(limit, size - from)) }, (_, i) => event(from + i + 1)), next: "" });
+    return Promise.resolve({
+      events: Array.from({ length: Math.max(0, Math.min(limit, size - from)) }, (_, i) => event(from + i + 1)),
+      next: "",
+    });
   });
   expect(events[events.length - 1]?.id).toBe(size ? `e${size}` : undefined);
   expect(events.length).toBeGreaterThanOrEqual(Math.min(size, 200));

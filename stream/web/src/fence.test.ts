@@ -1,14 +1,65 @@
 import { describe, expect, test } from "vitest";
 import { CheckError } from "./check.ts";
-import { boundsOf, type Fence, formField, fromFeature, insertVertex, missing, moveVertex, newFenceId, outline, removeVertex, type Shape, simple, toFeature, vertices } from "./fence.ts";
+import {
+  boundsOf,
+  type Fence,
+  formField,
+  fromFeature,
+  insertVertex,
+  missing,
+  moveVertex,
+  newFenceId,
+  outline,
+  removeVertex,
+  type Shape,
+  simple,
+  toFeature,
+  vertices,
+} from "./fence.ts";
 import type { Point } from "./geo.ts";
 
-const SQUARE: Point[] = [[120, 36], [120.1, 36], [120.1, 36.1], [120, 36.1]];
+const SQUARE: Point[] = [
+  [120, 36],
+  [120.1, 36],
+  [120.1, 36.1],
+  [120, 36.1],
+];
 const polygon: Shape = { type: "polygon", polygons: [[SQUARE]] };
 const circle: Shape = { type: "circle", center: [120.3, 36], radiusM: 500 };
-const corridor: Shape = { type: "corridor", line: [[120, 36], [120.2, 36.1]], widthM: 300 };
-const holed: Shape = { type: "polygon", polygons: [[SQUARE, [[120.02, 36.02], [120.04, 36.02], [120.03, 36.04]]]] };
-const parts: Shape = { type: "polygon", polygons: [[SQUARE], [[[121, 36], [121.1, 36], [121, 36.1]]]] };
+const corridor: Shape = {
+  type: "corridor",
+  line: [
+    [120, 36],
+    [120.2, 36.1],
+  ],
+  widthM: 300,
+};
+const holed: Shape = {
+  type: "polygon",
+  polygons: [
+    [
+      SQUARE,
+      [
+        [120.02, 36.02],
+        [120.04, 36.02],
+        [120.03, 36.04],
+      ],
+    ],
+  ],
+};
+const parts: Shape = {
+  type: "polygon",
+  polygons: [
+    [SQUARE],
+    [
+      [
+        [121, 36],
+        [121.1, 36],
+        [121, 36.1],
+      ],
+    ],
+  ],
+};
 
 function fence(shape: Shape, more: Partial<Fence> = {}): Fence {
   return { id: "gate-1", name: "Gate 1", kind: "gate", shape, speedLimitMps: 0, dwellS: 0, revision: 3, ...more };
@@ -94,7 +145,9 @@ test("only one ring can be dragged on the map", () => {
 test("outlines are closed, and lie in their bounds", () => {
   for (const s of [polygon, circle, parts, corridor]) {
     const b = boundsOf(s)!;
-    const points = JSON.stringify(outline(s).coordinates).match(/-?[\d.]+,-?[\d.]+/g)!.map((p) => p.split(",").map(Number) as Point);
+    const points = JSON.stringify(outline(s).coordinates)
+      .match(/-?[\d.]+,-?[\d.]+/g)!
+      .map((p) => p.split(",").map(Number) as Point);
     for (const [x, y] of points) {
       expect(x).toBeGreaterThanOrEqual(b.w - 1e-4);
       expect(x).toBeLessThanOrEqual(b.e + 1e-4);

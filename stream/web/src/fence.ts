@@ -66,7 +66,11 @@ function shapeOf(g: Record<string, unknown>, p: Record<string, unknown>): Shape 
     case "Point":
       return { type: "circle", center: point(c, at), radiusM: number(p["radius_m"], "properties.radius_m") };
     case "LineString":
-      return { type: "corridor", line: array(c, at).map((x, i) => point(x, `${at}[${i}]`)), widthM: number(p["width_m"], "properties.width_m") };
+      return {
+        type: "corridor",
+        line: array(c, at).map((x, i) => point(x, `${at}[${i}]`)),
+        widthM: number(p["width_m"], "properties.width_m"),
+      };
     default:
       throw new CheckError("geometry.type", `${type} is not a fence's`);
   }

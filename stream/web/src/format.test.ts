@@ -7,7 +7,12 @@ import { Fleet, State } from "./store.ts";
 import { UNKNOWN } from "./wire.ts";
 
 test("speeds: knots for vessels, km/h for the rest, a dash for unknown", () => {
-  expect([speed(10, "truck"), speed(10, "vessel"), speedColumn(UNKNOWN, "truck"), speedColumn(0, "vessel")]).toEqual(["36 km/h", "19.4 kn", "–", "0.0 kn"]);
+  expect([speed(10, "truck"), speed(10, "vessel"), speedColumn(UNKNOWN, "truck"), speedColumn(0, "vessel")]).toEqual([
+    "36 km/h",
+    "19.4 kn",
+    "–",
+    "0.0 kn",
+  ]);
 });
 
 test("courses and places", () => {
@@ -42,7 +47,14 @@ test("the hash says the view and the selection, and reads back", () => {
 test("the list is ordered as people count, and searched by all words in any order", () => {
   const f = new Fleet();
   const fix = (speed: number) => ({ lat: 0, lon: 0, time: 1000, speed, course: UNKNOWN });
-  f.list([{ id: "truck-10", name: "", kind: "", fix: fix(900) }, { id: "truck-9", name: "", kind: "", fix: fix(0) }, { id: "x1", name: "鲁B 12345", kind: "", fix: fix(0) }], 1000);
+  f.list(
+    [
+      { id: "truck-10", name: "", kind: "", fix: fix(900) },
+      { id: "truck-9", name: "", kind: "", fix: fix(0) },
+      { id: "x1", name: "鲁B 12345", kind: "", fix: fix(0) },
+    ],
+    1000,
+  );
   const order = ordered(f, "en");
   const ids = (rows: Int32Array) => Array.from(rows, (r) => f.id[r]);
   expect(ids(order)).toEqual(["truck-9", "truck-10", "x1"]);

@@ -71,3 +71,17 @@ export class Clock {
 export function integer(n: number, language: Language): string {
   return n.toLocaleString(TAGS[language]);
 }
+
+/** What a vehicle did at a fence; a kind that the page does not know is said by its own name. */
+export function eventVerb(kind: string, t: Translate): string {
+  switch (kind) {
+    case "enter":
+    case "exit":
+    case "inside_at_start":
+    case "dwell":
+    case "overspeed":
+      return t(`event.${kind}`);
+    default:
+      return kind;
+  }
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { widened } from "./app.ts";
 import { circleRing, distance, mercatorX, mercatorY, offset, openingBox, parseDegrees, type Point } from "./geo.ts";
+import { widened } from "./viewport.ts";
 
 test("mercator steps wrap around the world, and are centimetres", () => {
   expect((mercatorX(-179.9999999) - mercatorX(179.9999999)) | 0).toBeLessThan(10);
@@ -10,13 +10,21 @@ test("mercator steps wrap around the world, and are centimetres", () => {
 });
 
 test("a circle is as far from its centre everywhere, near a pole and across 180° too", () => {
-  for (const c of [[120, 36], [180, -10], [0, 84]] as Point[])
+  for (const c of [
+    [120, 36],
+    [180, -10],
+    [0, 84],
+  ] as Point[])
     for (const p of circleRing(c, 1500)) expect(distance(c, p)).toBeCloseTo(1500, 2);
   expect(distance([0, 0], offset([0, 0], 111_195, 90))).toBeCloseTo(111_195, 3);
 });
 
 describe("opening box", () => {
-  const port: Point[] = [[120.1, 36], [120.3, 36.1], [120.2, 36.2]];
+  const port: Point[] = [
+    [120.1, 36],
+    [120.3, 36.1],
+    [120.2, 36.2],
+  ];
   test("is all vehicles when they are near each other", () => {
     expect(openingBox(port)).toEqual({ w: 120.1, s: 36, e: 120.3, n: 36.2 });
   });

@@ -107,7 +107,8 @@ export function openingBox(points: Point[], span = 12): Box | null {
 
 /** Reads a latitude or longitude typed by a person: decimal degrees, or degrees, minutes and seconds, with N S E W; NaN when it is neither. */
 export function parseDegrees(input: string, axis: "lat" | "lon"): number {
-  const m = /^\s*([+-]?)(\d+(?:\.\d+)?)\s*(?:°|d|\s)?\s*(?:(\d+(?:\.\d+)?)\s*['′m]?\s*)?(?:(\d+(?:\.\d+)?)\s*["″s]?\s*)?([NSEW]?)\s*$/i.exec(input);
+  const m =
+    /^\s*([+-]?)(\d+(?:\.\d+)?)\s*(?:°|d|\s)?\s*(?:(\d+(?:\.\d+)?)\s*['′m]?\s*)?(?:(\d+(?:\.\d+)?)\s*["″s]?\s*)?([NSEW]?)\s*$/i.exec(input);
   if (!m) return Number.NaN;
   const minutes = Number(m[3] ?? 0);
   const seconds = Number(m[4] ?? 0);

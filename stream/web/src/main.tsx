@@ -17,12 +17,12 @@ async function makeMap(container: HTMLElement, canvas: HTMLCanvasElement): Promi
       if (row >= 0) app.select(app.fleet.id[row]!, false);
       else if (fence) {
         app.setTab("fences");
-        app.markFence(fence, false);
+        app.fences.mark(fence, false);
       } else app.select("", false);
     },
     grabbed: () => app.grabbed(),
     counted: (n) => app.counted(n),
-    drawn: (shape) => app.drawn(shape),
+    drawn: (shape) => app.fences.drawn(shape),
   });
   map.age = (row) => age(app.now() - app.fleet.time[row]!, app.t);
   let spoken = "";

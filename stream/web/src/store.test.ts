@@ -29,7 +29,17 @@ let f: Fleet;
 beforeEach(() => {
   f = new Fleet();
   f.beginStream();
-  f.apply({ type: "names", units: [{ handle: 5, id: "truck-5", name: "鲁B5", kind: "truck" }, { handle: 9, id: "truck-9", name: "", kind: "" }] }, NOW, 0);
+  f.apply(
+    {
+      type: "names",
+      units: [
+        { handle: 5, id: "truck-5", name: "鲁B5", kind: "truck" },
+        { handle: 9, id: "truck-9", name: "", kind: "" },
+      ],
+    },
+    NOW,
+    0,
+  );
 });
 
 describe("positions", () => {
@@ -146,7 +156,10 @@ describe("gliding", () => {
 });
 
 test("rows keep their place as the columns grow", () => {
-  f.list(Array.from({ length: 5000 }, (_, i) => entry(`u${i}`, NOW, 30 + i / 1000)), NOW);
+  f.list(
+    Array.from({ length: 5000 }, (_, i) => entry(`u${i}`, NOW, 30 + i / 1000)),
+    NOW,
+  );
   expect(f.size).toBe(5002);
   expect(f.lat[f.row("u4999")]).toBe(349990000);
   expect(f.row("u5000")).toBe(-1);

@@ -5,7 +5,13 @@ import { decodeEvent, decodeFrame, decodeText, encodeRequest, type Request, UNKN
 
 // The contract with the service: its tests read the same file.
 interface Vectors {
-  frames: { name: string; hex: string; snapshot: boolean; base_ms: number; units: { handle: number; lat: number; lon: number; time_ms: number; speed_mps?: number; course_deg?: number }[] }[];
+  frames: {
+    name: string;
+    hex: string;
+    snapshot: boolean;
+    base_ms: number;
+    units: { handle: number; lat: number; lon: number; time_ms: number; speed_mps?: number; course_deg?: number }[];
+  }[];
   bad_frames: { name: string; hex: string; path: string }[];
   texts: { name: string; text: unknown; means: unknown }[];
   bad_texts: { name: string; text: string; path: string }[];
@@ -51,7 +57,8 @@ describe("binary frames", () => {
       b[i >> 3]! ^= 1 << (i & 7);
       expect(() => pathOf(() => decodeFrame(bytes(b.toString("hex"))))).not.toThrow();
     }
-    for (let n = 0; n < whole.length; n++) expect(pathOf(() => decodeFrame(bytes(whole.subarray(0, n).toString("hex"))))).not.toBe("accepted");
+    for (let n = 0; n < whole.length; n++)
+      expect(pathOf(() => decodeFrame(bytes(whole.subarray(0, n).toString("hex"))))).not.toBe("accepted");
   });
 });
 

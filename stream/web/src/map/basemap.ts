@@ -87,8 +87,16 @@ export function graticule(view: Box): GeoJSON.MultiLineString {
   const n = Math.min(85, view.n + pad);
   const w = view.w - pad;
   const e = view.e + pad;
-  for (let i = Math.ceil(w / step); i * step <= e; i++) lines.push([[i * step, s], [i * step, n]]);
-  for (let i = Math.ceil(s / step); i * step <= n; i++) lines.push([[w, i * step], [e, i * step]]);
+  for (let i = Math.ceil(w / step); i * step <= e; i++)
+    lines.push([
+      [i * step, s],
+      [i * step, n],
+    ]);
+  for (let i = Math.ceil(s / step); i * step <= n; i++)
+    lines.push([
+      [w, i * step],
+      [e, i * step],
+    ]);
   return { type: "MultiLineString", coordinates: lines };
 }
 

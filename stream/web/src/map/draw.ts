@@ -1,6 +1,14 @@
 /** Drawing and reshaping one fence on the map, on terra-draw. Loaded when first needed. */
 import type { Map as LibreMap } from "maplibre-gl";
-import { type GeoJSONStoreFeatures, type HexColor, TerraDraw, TerraDrawCircleMode, TerraDrawLineStringMode, TerraDrawPolygonMode, TerraDrawSelectMode } from "terra-draw";
+import {
+  type GeoJSONStoreFeatures,
+  type HexColor,
+  TerraDraw,
+  TerraDrawCircleMode,
+  TerraDrawLineStringMode,
+  TerraDrawPolygonMode,
+  TerraDrawSelectMode,
+} from "terra-draw";
 import { TerraDrawMapLibreGLAdapter } from "terra-draw-maplibre-gl-adapter";
 import { DEFAULT_WIDTH_M, type Shape } from "../fence.ts";
 import { circleRing, distance, type Point } from "../geo.ts";
@@ -47,9 +55,19 @@ export class Drawing {
     this.draw = new TerraDraw({
       adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 9 }),
       modes: [
-        new TerraDrawPolygonMode({ styles: { ...area, closingPointColor: colour, closingPointWidth: 6, closingPointOutlineColor: edge, closingPointOutlineWidth: 2 } }),
+        new TerraDrawPolygonMode({
+          styles: { ...area, closingPointColor: colour, closingPointWidth: 6, closingPointOutlineColor: edge, closingPointOutlineWidth: 2 },
+        }),
         new TerraDrawCircleMode({ styles: area, segments: CIRCLE_CORNERS }),
-        new TerraDrawLineStringMode({ styles: { lineStringColor: colour, lineStringWidth: 3, closingPointColor: colour, closingPointWidth: 6, closingPointOutlineColor: edge } }),
+        new TerraDrawLineStringMode({
+          styles: {
+            lineStringColor: colour,
+            lineStringWidth: 3,
+            closingPointColor: colour,
+            closingPointWidth: 6,
+            closingPointOutlineColor: edge,
+          },
+        }),
         new TerraDrawSelectMode({
           styles: selectPoints,
           allowManualDeselection: false,
@@ -162,7 +180,11 @@ function toStore(s: Shape): GeoJSONStoreFeatures | null {
     case "polygon": {
       const ring = s.polygons[0]?.[0];
       if (!ring || ring.length < 3 || s.polygons.length > 1 || s.polygons[0]!.length > 1) return null;
-      return { type: "Feature", geometry: { type: "Polygon", coordinates: [[...ring, ring[0]!].map(fixed)] }, properties: { mode: "polygon" } };
+      return {
+        type: "Feature",
+        geometry: { type: "Polygon", coordinates: [[...ring, ring[0]!].map(fixed)] },
+        properties: { mode: "polygon" },
+      };
     }
     case "circle": {
       if (!(s.radiusM > 0)) return null;

@@ -87,10 +87,12 @@ export class Labels {
     const step = gridStep(e - w);
     const put = (text: string, x: number, y: number) => {
       const p = this.picture(text, 400, 10.5, s.theme.place, s.theme.halo);
-      if (this.free([x, y, x + p.width, y + p.height])) this.put(p, x, y);
+      if (this.free([x - 16, y, x + p.width + 16, y + p.height])) this.put(p, x, y);
     };
-    for (let i = Math.ceil(w / step); i * step <= e; i++) put(gridLabel(i * step, step, "lon"), project(s.camera, mercatorX(i * step), s.camera.y)[0] + 2, 2);
-    for (let i = Math.ceil(south / step); i * step <= n; i++) put(gridLabel(i * step, step, "lat"), 2, project(s.camera, s.camera.x, mercatorY(i * step))[1] - 16);
+    for (let i = Math.ceil(w / step); i * step <= e; i++)
+      put(gridLabel(i * step, step, "lon"), project(s.camera, mercatorX(i * step), s.camera.y)[0] + 2, 2);
+    for (let i = Math.ceil(south / step); i * step <= n; i++)
+      put(gridLabel(i * step, step, "lat"), 2, project(s.camera, s.camera.x, mercatorY(i * step))[1] - 16);
   }
 
   /** A circle for each cell, its area by the count, the share that moves as an arc around it. */
@@ -143,7 +145,8 @@ export class Labels {
     this.inView = n;
     const all = n <= MAX_NAMED;
     if (all) for (const p of places.values()) this.take([p[0] - 8, p[1] - 8, p[0] + 8, p[1] + 8]);
-    const rank = (r: number) => (r === s.selected ? 0 : r === s.hovered ? 1 : f.state[r] === State.Moving ? 2 : f.state[r] === State.Stopped ? 3 : 4);
+    const rank = (r: number) =>
+      r === s.selected ? 0 : r === s.hovered ? 1 : f.state[r] === State.Moving ? 2 : f.state[r] === State.Stopped ? 3 : 4;
     rows.sort((a, b) => rank(a) - rank(b) || a - b);
     for (const r of rows) {
       const marked = r === s.selected || r === s.hovered;

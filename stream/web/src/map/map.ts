@@ -44,6 +44,7 @@ export class FleetMap {
   private ready: Promise<void>;
   private readonly still: MediaQueryList = matchMedia("(prefers-reduced-motion: reduce)");
   private pickingOff = false;
+  private inset = 0;
   /** Tells the age of a silent vehicle's fix. */
   age: (row: number) => string = () => "";
 
@@ -337,24 +338,37 @@ export class FleetMap {
     return best;
   }
 
+  /** So many CSS pixels at the right are covered by a panel: the middle of what is left counts as the middle. */
+  setInset(right: number): void {
+    this.inset = right;
+  }
+
   /** Flies to a point, at least as near as zoom, and no farther off than it is. */
   fly(lon: number, lat: number, zoom = 11.5): void {
     const to = Math.max(zoom, this.map.getZoom());
-    const camera = { center: [lon, lat] as [number, number], zoom: to };
-    if (this.still.matches) this.map.jumpTo(camera);
+    const camera = { center: [lon, lat] as [number, number], zoom: to, offset: this.offset() };
+    if (this.still.matches) this.map.easeTo({ ...camera, duration: 0 });
     else this.map.flyTo({ ...camera, duration: 900, essential: true });
   }
 
   /** Keeps a moving point in the middle. */
   glideTo(lon: number, lat: number): void {
-    if (this.still.matches) this.map.jumpTo({ center: [lon, lat] });
-    else this.map.easeTo({ center: [lon, lat], duration: GLIDE_MS, easing: (t) => t, essential: true });
+    const duration = this.still.matches ? 0 : GLIDE_MS;
+    this.map.easeTo({ center: [lon, lat], offset: this.offset(), duration, easing: (t) => t, essential: true });
+  }
+
+  private offset(): [number, number] {
+    return [-this.inset / 2, 0];
   }
 
   fit(box: Box, instant: boolean, maxZoom = 14): void {
-    const bounds: LngLatBoundsLike = [[box.w, box.s], [box.e, box.n]];
+    const bounds: LngLatBoundsLike = [
+      [box.w, box.s],
+      [box.e, box.n],
+    ];
     const pad = Math.min(70, this.map.getContainer().clientWidth / 7, this.map.getContainer().clientHeight / 7);
-    this.map.fitBounds(bounds, { padding: pad, maxZoom, animate: !instant && !this.still.matches, duration: 700 });
+    const padding = { top: pad, bottom: pad, left: pad, right: pad + this.inset };
+    this.map.fitBounds(bounds, { padding, maxZoom, animate: !instant && !this.still.matches, duration: 700 });
   }
 
   zoomBy(step: number): void {
@@ -404,8 +418,10 @@ function fenceSpot(f: Fence): Spot[] {
     f.shape.type === "corridor"
       ? ring[Math.floor(ring.length / 2)]!
       : [(Math.min(...xs) + Math.max(...xs)) / 2, (Math.min(...ys) + Math.max(...ys)) / 2];
-  const degrees = f.shape.type === "circle" ? (f.shape.radiusM * 2) / 111_000 : Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
+  const degrees =
+    f.shape.type === "circle"
+      ? (f.shape.radiusM * 2) / 111_000
+      : Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
   const zoom = Math.log2((60 * 360) / (512 * Math.max(degrees, 1e-6)));
   return [{ text: f.name, x: stepX(mid[0]), y: stepY(mid[1]), zoom: Math.min(zoom, 15), style: "fence" }];
 }
-

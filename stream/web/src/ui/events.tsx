@@ -1,4 +1,5 @@
 import type { App } from "../app.ts";
+import { eventVerb } from "../format.ts";
 import type { FenceEvent } from "../wire.ts";
 import { ChevronDown, ChevronUp, EventMark } from "./icons.tsx";
 
@@ -38,8 +39,8 @@ export function Events({ app, foldable }: { app: App; foldable: boolean }) {
           <div class="empty">
             <p>{t("event.empty")}</p>
             <p class="hint">{t("event.empty.next")}</p>
-            {app.fences.length === 0 && app.mayEdit && (
-              <button type="button" onClick={() => app.newFence("polygon")}>
+            {app.fences.list.length === 0 && app.mayEdit && (
+              <button type="button" onClick={() => app.fences.begin("polygon")}>
                 {t("event.empty.draw")}
               </button>
             )}
@@ -56,13 +57,16 @@ function Line({ app, event: e }: { app: App; event: FenceEvent }) {
   return (
     <button type="button" class="event" data-kind={e.kind} data-event={e.id} onClick={() => app.showEvent(e)}>
       <time title={app.clock.long(e.time)}>
-        {app.clock.when(e.time, app.now())} <small>{e.plusMinusS >= 0.05 ? t("event.plusminus", { s: e.plusMinusS < 10 ? e.plusMinusS.toFixed(1) : Math.round(e.plusMinusS) }) : ""}</small>
+        {app.clock.when(e.time, app.now())}{" "}
+        <small>
+          {e.plusMinusS >= 0.05 ? t("event.plusminus", { s: e.plusMinusS < 10 ? e.plusMinusS.toFixed(1) : Math.round(e.plusMinusS) }) : ""}
+        </small>
       </time>
       <span class="event-what">
         <span class="event-mark">
           <EventMark kind={e.kind} />
         </span>
-        <b>{app.unitLabel(e.unit)}</b> <span>{app.eventVerb(e.kind)}</span> <b>{app.fenceLabel(e.fence)}</b>
+        <b>{app.unitLabel(e.unit)}</b> <span>{eventVerb(e.kind, t)}</span> <b>{app.fenceLabel(e.fence)}</b>
         {note && <em>{note}</em>}
       </span>
     </button>

@@ -1,7 +1,22 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { App, Draft } from "../app.ts";
-import { FENCE_KINDS, formField, type FormField, insertVertex, missing, moveVertex, removeVertex, fewest, type Fence, type Shape, simple, type Vertex, vertices } from "../fence.ts";
+import type { App } from "../app.ts";
+import type { Draft } from "../fencedesk.ts";
+import {
+  FENCE_KINDS,
+  formField,
+  type FormField,
+  insertVertex,
+  missing,
+  moveVertex,
+  removeVertex,
+  fewest,
+  type Fence,
+  type Shape,
+  simple,
+  type Vertex,
+  vertices,
+} from "../fence.ts";
 import { place } from "../format.ts";
 import { parseDegrees } from "../geo.ts";
 import { Minus, Plus } from "./icons.tsx";
@@ -20,8 +35,12 @@ function DrawHint({ app, draft }: { app: App; draft: Draft }) {
       <h2>{t("fence.new")}</h2>
       <p role="status">{t(`fence.draw.${draft.fence.shape.type}`)}</p>
       <div class="actions">
-        <button type="button" onClick={() => app.typeShape()}>{t("fence.draw.keyboard")}</button>
-        <button type="button" class="quiet" onClick={() => app.cancelDraft()}>{t("fence.cancel")}</button>
+        <button type="button" onClick={() => app.fences.typeShape()}>
+          {t("fence.draw.keyboard")}
+        </button>
+        <button type="button" class="quiet" onClick={() => app.fences.cancel()}>
+          {t("fence.cancel")}
+        </button>
       </div>
     </div>
   );
@@ -40,32 +59,84 @@ function Form({ app, draft }: { app: App; draft: Draft }) {
       class="editor"
       onSubmit={(e) => {
         e.preventDefault();
-        void app.saveDraft();
+        void app.fences.save();
       }}
     >
       <h2>{draft.isNew ? t("fence.new") : t("fence.edit")}</h2>
       <Field label={t("fence.name")} problem={problem("name")}>
-        <input ref={name} id="fence-name" type="text" maxLength={200} autocomplete="off" placeholder={t("fence.name.hint")} value={f.name} onInput={(e) => app.amend({ name: e.currentTarget.value }, false)} />
+        <input
+          ref={name}
+          id="fence-name"
+          type="text"
+          maxLength={200}
+          autocomplete="off"
+          placeholder={t("fence.name.hint")}
+          value={f.name}
+          onInput={(e) => app.fences.amend({ name: e.currentTarget.value }, false)}
+        />
       </Field>
       <Field label={t("fence.kind")} problem={problem("kind")}>
-        <select value={f.kind} onChange={(e) => app.amend({ kind: FENCE_KINDS.find((k) => k === e.currentTarget.value) ?? "zone" }, false)}>
+        <select
+          value={f.kind}
+          onChange={(e) => app.fences.amend({ kind: FENCE_KINDS.find((k) => k === e.currentTarget.value) ?? "zone" }, false)}
+        >
           {FENCE_KINDS.map((k) => (
-            <option key={k} value={k}>{t(`fence.kind.${k}`)}</option>
+            <option key={k} value={k}>
+              {t(`fence.kind.${k}`)}
+            </option>
           ))}
         </select>
       </Field>
       <div class="pair">
-        <Amount app={app} label={t("fence.limit")} unit="km/h" value={f.speedLimitMps * 3.6} hint={t("fence.limit.hint")} problem={problem("speed")} onValue={(v) => app.amend({ speedLimitMps: v / 3.6 }, false)} />
-        <Amount app={app} label={t("fence.dwell")} unit={t("fence.dwell.unit")} value={f.dwellS / 60} hint={t("fence.limit.hint")} problem={problem("dwell")} onValue={(v) => app.amend({ dwellS: v * 60 }, false)} />
+        <Amount
+          app={app}
+          label={t("fence.limit")}
+          unit="km/h"
+          value={f.speedLimitMps * 3.6}
+          hint={t("fence.limit.hint")}
+          problem={problem("speed")}
+          onValue={(v) => app.fences.amend({ speedLimitMps: v / 3.6 }, false)}
+        />
+        <Amount
+          app={app}
+          label={t("fence.dwell")}
+          unit={t("fence.dwell.unit")}
+          value={f.dwellS / 60}
+          hint={t("fence.limit.hint")}
+          problem={problem("dwell")}
+          onValue={(v) => app.fences.amend({ dwellS: v * 60 }, false)}
+        />
       </div>
-      {f.shape.type === "circle" && <ShapeAmount app={app} label={t("fence.radius")} value={f.shape.radiusM} lacking={lacks === "radius" ? t("fence.bad.radius") : ""} problem={problem("radius")} shape={(v) => ({ ...f.shape, radiusM: v }) as Shape} />}
-      {f.shape.type === "corridor" && <ShapeAmount app={app} label={t("fence.width")} value={f.shape.widthM} lacking={lacks === "width" ? t("fence.bad.width") : ""} problem={problem("width")} shape={(v) => ({ ...f.shape, widthM: v }) as Shape} />}
+      {f.shape.type === "circle" && (
+        <ShapeAmount
+          app={app}
+          label={t("fence.radius")}
+          value={f.shape.radiusM}
+          lacking={lacks === "radius" ? t("fence.bad.radius") : ""}
+          problem={problem("radius")}
+          shape={(v) => ({ ...f.shape, radiusM: v }) as Shape}
+        />
+      )}
+      {f.shape.type === "corridor" && (
+        <ShapeAmount
+          app={app}
+          label={t("fence.width")}
+          value={f.shape.widthM}
+          lacking={lacks === "width" ? t("fence.bad.width") : ""}
+          problem={problem("width")}
+          shape={(v) => ({ ...f.shape, widthM: v }) as Shape}
+        />
+      )}
       {problem("shape")}
       <Coordinates app={app} fence={f} refusedAt={refusedAt === "shape" ? draft.refusal?.at : undefined} />
       {lacks === "vertices" && <p class="refusal">{t("fence.bad.vertices")}</p>}
       <div class="actions sticky">
-        <button type="submit" class="primary" disabled={draft.saving || lacks !== null}>{draft.saving ? t("fence.saving") : t("fence.save")}</button>
-        <button type="button" onClick={() => app.cancelDraft()}>{t("fence.cancel")}</button>
+        <button type="submit" class="primary" disabled={draft.saving || lacks !== null}>
+          {draft.saving ? t("fence.saving") : t("fence.save")}
+        </button>
+        <button type="button" onClick={() => app.fences.cancel()}>
+          {t("fence.cancel")}
+        </button>
         {!draft.isNew && <Delete app={app} fence={f} />}
       </div>
     </form>
@@ -94,7 +165,9 @@ function Refusal({ app, draft }: { app: App; draft: Draft }) {
         <>
           {" "}
           {t("fence.refused.at", { place: place(e.at.lat, e.at.lon) })}{" "}
-          <button type="button" class="text" onClick={() => app.showPlace(e.at!)}>{t("fence.show")}</button>
+          <button type="button" class="text" onClick={() => app.showPlace(e.at!)}>
+            {t("fence.show")}
+          </button>
         </>
       )}
     </p>
@@ -132,7 +205,9 @@ function Amount({ app, label, unit, value, hint, problem, onValue }: AmountProps
             const v = s.trim() === "" ? 0 : Number(s.replace(",", "."));
             if (Number.isFinite(v) && v >= 0) onValue(v);
           }}
-          onBlur={() => { if (!bad) setTyped(null); }}
+          onBlur={() => {
+            if (!bad) setTyped(null);
+          }}
         />
         <i>{unit}</i>
       </span>
@@ -141,10 +216,32 @@ function Amount({ app, label, unit, value, hint, problem, onValue }: AmountProps
   );
 }
 
-function ShapeAmount({ app, label, value, lacking, problem, shape }: { app: App; label: string; value: number; lacking: string; problem: ComponentChildren; shape: (v: number) => Shape }) {
+function ShapeAmount({
+  app,
+  label,
+  value,
+  lacking,
+  problem,
+  shape,
+}: {
+  app: App;
+  label: string;
+  value: number;
+  lacking: string;
+  problem: ComponentChildren;
+  shape: (v: number) => Shape;
+}) {
   return (
     <>
-      <Amount app={app} label={label} unit={app.t("fence.metres")} value={value} hint="0" problem={problem} onValue={(v) => app.amend({ shape: shape(v) }, true)} />
+      <Amount
+        app={app}
+        label={label}
+        unit={app.t("fence.metres")}
+        value={value}
+        hint="0"
+        problem={problem}
+        onValue={(v) => app.fences.amend({ shape: shape(v) }, true)}
+      />
       {lacking && <p class="refusal">{lacking}</p>}
     </>
   );
@@ -155,27 +252,72 @@ function Coordinates({ app, fence, refusedAt }: { app: App; fence: Fence; refuse
   const { t } = app;
   const s = fence.shape;
   const all = vertices(s);
-  const change = (shape: Shape) => app.amend({ shape }, true);
-  const near = (v: Vertex) => refusedAt !== undefined && Math.abs(v.point[0] - refusedAt.lon) < 1e-6 && Math.abs(v.point[1] - refusedAt.lat) < 1e-6;
+  const change = (shape: Shape) => app.fences.amend({ shape }, true);
+  const near = (v: Vertex) =>
+    refusedAt !== undefined && Math.abs(v.point[0] - refusedAt.lon) < 1e-6 && Math.abs(v.point[1] - refusedAt.lat) < 1e-6;
   return (
     <details class="coordinates" open={refusedAt !== undefined || undefined}>
-      <summary>{t("fence.coordinates")} <small>{all.length}</small></summary>
+      <summary>
+        {t("fence.coordinates")} <small>{all.length}</small>
+      </summary>
       <p class="hint">{simple(s) ? t("fence.coordinates.hint") : t("fence.complex")}</p>
       <table>
         <thead>
-          <tr><th scope="col"><span class="sr">#</span></th><th scope="col">{t("fence.lat")}</th><th scope="col">{t("fence.lon")}</th><th /></tr>
+          <tr>
+            <th scope="col">
+              <span class="sr">#</span>
+            </th>
+            <th scope="col">{t("fence.lat")}</th>
+            <th scope="col">{t("fence.lon")}</th>
+            <th />
+          </tr>
         </thead>
         <tbody>
           {all.slice(0, MAX_TABLE).map((v, i) => (
             <tr key={v.path.join("/")} data-refused={near(v)}>
-              <th scope="row" aria-label={t("fence.vertex", { n: i + 1 })}>{i + 1}</th>
-              <td><Degrees app={app} axis="lat" label={`${t("fence.vertex", { n: i + 1 })}, ${t("fence.lat")}`} value={v.point[1]} onValue={(y) => change(moveVertex(s, v.path, [v.point[0], y]))} /></td>
-              <td><Degrees app={app} axis="lon" label={`${t("fence.vertex", { n: i + 1 })}, ${t("fence.lon")}`} value={v.point[0]} onValue={(x) => change(moveVertex(s, v.path, [x, v.point[1]]))} /></td>
+              <th scope="row" aria-label={t("fence.vertex", { n: i + 1 })}>
+                {i + 1}
+              </th>
+              <td>
+                <Degrees
+                  app={app}
+                  axis="lat"
+                  label={`${t("fence.vertex", { n: i + 1 })}, ${t("fence.lat")}`}
+                  value={v.point[1]}
+                  onValue={(y) => change(moveVertex(s, v.path, [v.point[0], y]))}
+                />
+              </td>
+              <td>
+                <Degrees
+                  app={app}
+                  axis="lon"
+                  label={`${t("fence.vertex", { n: i + 1 })}, ${t("fence.lon")}`}
+                  value={v.point[0]}
+                  onValue={(x) => change(moveVertex(s, v.path, [x, v.point[1]]))}
+                />
+              </td>
               <td class="vertex-tools">
                 {s.type !== "circle" && (
                   <>
-                    <button type="button" class="quiet icon" aria-label={t("fence.vertex.add", { n: i + 1 })} title={t("fence.vertex.add", { n: i + 1 })} onClick={() => change(insertVertex(s, v.path))}><Plus /></button>
-                    <button type="button" class="quiet icon" aria-label={t("fence.vertex.remove", { n: i + 1 })} title={t("fence.vertex.remove", { n: i + 1 })} disabled={all.length <= fewest(s)} onClick={() => change(removeVertex(s, v.path))}><Minus /></button>
+                    <button
+                      type="button"
+                      class="quiet icon"
+                      aria-label={t("fence.vertex.add", { n: i + 1 })}
+                      title={t("fence.vertex.add", { n: i + 1 })}
+                      onClick={() => change(insertVertex(s, v.path))}
+                    >
+                      <Plus />
+                    </button>
+                    <button
+                      type="button"
+                      class="quiet icon"
+                      aria-label={t("fence.vertex.remove", { n: i + 1 })}
+                      title={t("fence.vertex.remove", { n: i + 1 })}
+                      disabled={all.length <= fewest(s)}
+                      onClick={() => change(removeVertex(s, v.path))}
+                    >
+                      <Minus />
+                    </button>
                   </>
                 )}
               </td>
@@ -187,7 +329,19 @@ function Coordinates({ app, fence, refusedAt }: { app: App; fence: Fence; refuse
   );
 }
 
-function Degrees({ app, axis, label, value, onValue }: { app: App; axis: "lat" | "lon"; label: string; value: number; onValue: (v: number) => void }) {
+function Degrees({
+  app,
+  axis,
+  label,
+  value,
+  onValue,
+}: {
+  app: App;
+  axis: "lat" | "lon";
+  label: string;
+  value: number;
+  onValue: (v: number) => void;
+}) {
   const [typed, setTyped] = useState<string | null>(null);
   useEffect(() => setTyped(null), [value]);
   const bad = typed !== null && Number.isNaN(parseDegrees(typed, axis));
@@ -220,12 +374,20 @@ function Delete({ app, fence }: { app: App; fence: Fence }) {
   const { t } = app;
   const [asking, setAsking] = useState(false);
   if (!asking)
-    return <button type="button" class="danger push" onClick={() => setAsking(true)}>{t("fence.delete")}</button>;
+    return (
+      <button type="button" class="danger push" onClick={() => setAsking(true)}>
+        {t("fence.delete")}
+      </button>
+    );
   return (
     <div class="confirm" role="alertdialog" aria-label={t("fence.delete")}>
       <p>{t("fence.delete.ask", { name: fence.name || fence.id })}</p>
-      <button type="button" class="danger" onClick={() => void app.deleteFence(fence.id)}>{t("fence.delete.yes")}</button>
-      <button type="button" autofocus onClick={() => setAsking(false)}>{t("fence.delete.no")}</button>
+      <button type="button" class="danger" onClick={() => void app.fences.remove(fence.id)}>
+        {t("fence.delete.yes")}
+      </button>
+      <button type="button" autofocus onClick={() => setAsking(false)}>
+        {t("fence.delete.no")}
+      </button>
     </div>
   );
 }

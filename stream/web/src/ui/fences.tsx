@@ -13,28 +13,30 @@ const TOOLS: [Shape["type"], () => preact.JSX.Element][] = [
 /** The fences, and the editor of one. */
 export function Fences({ app }: { app: App }) {
   const { t } = app;
-  if (app.draft) return <FenceEditor app={app} draft={app.draft} />;
+  if (app.fences.draft) return <FenceEditor app={app} draft={app.fences.draft} />;
   return (
     <div class="fences">
       {!app.mayEdit && <p class="hint readonly">{t("fence.readonly")}</p>}
-      {app.mayEdit && <div class="tools" role="group" aria-label={t("fence.new")}>
-        <span>{t("fence.new")}</span>
-        {TOOLS.map(([tool, Sign]) => (
-          <button key={tool} type="button" data-tool={tool} onClick={() => app.newFence(tool)}>
-            <Sign /> {t(`fence.${tool}`)}
-          </button>
-        ))}
-      </div>}
-      {app.fences.length > 0 ? (
+      {app.mayEdit && (
+        <div class="tools" role="group" aria-label={t("fence.new")}>
+          <span>{t("fence.new")}</span>
+          {TOOLS.map(([tool, Sign]) => (
+            <button key={tool} type="button" data-tool={tool} onClick={() => app.fences.begin(tool)}>
+              <Sign /> {t(`fence.${tool}`)}
+            </button>
+          ))}
+        </div>
+      )}
+      {app.fences.list.length > 0 ? (
         <ul class="fence-list">
-          {app.fences.map((f) => (
+          {app.fences.list.map((f) => (
             <Item key={f.id} app={app} fence={f} />
           ))}
         </ul>
       ) : (
         <div class="empty">
-          <p>{app.fencesLoaded ? t("fence.empty") : "…"}</p>
-          {app.fencesLoaded && app.mayEdit && <p class="hint">{t("fence.empty.next")}</p>}
+          <p>{app.fences.loaded ? t("fence.empty") : app.fences.failure ? t("error.load", { reason: app.fences.failure }) : "…"}</p>
+          {app.fences.loaded && app.mayEdit && <p class="hint">{t("fence.empty.next")}</p>}
         </div>
       )}
     </div>
@@ -43,7 +45,7 @@ export function Fences({ app }: { app: App }) {
 
 function Item({ app, fence: f }: { app: App; fence: Fence }) {
   const { t } = app;
-  const open = app.markedFence === f.id;
+  const open = app.fences.marked === f.id;
   const rules = [
     f.speedLimitMps > 0 ? t("fence.rule.limit", { speed: speed(f.speedLimitMps, "") }) : "",
     f.dwellS > 0 ? t("fence.rule.dwell", { min: Math.round(f.dwellS / 6) / 10 }) : "",
@@ -51,7 +53,7 @@ function Item({ app, fence: f }: { app: App; fence: Fence }) {
   return (
     <li data-open={open}>
       <div class="fence-item">
-        <button type="button" class="fence-name" aria-expanded={open} onClick={() => app.markFence(open ? "" : f.id, true)}>
+        <button type="button" class="fence-name" aria-expanded={open} onClick={() => app.fences.mark(open ? "" : f.id, true)}>
           {f.shape.type === "polygon" ? <Polygon /> : f.shape.type === "circle" ? <Circle /> : <Corridor />}
           <span>
             <b>{f.name || f.id}</b>
@@ -59,16 +61,22 @@ function Item({ app, fence: f }: { app: App; fence: Fence }) {
           </span>
         </button>
         {app.mayEdit && (
-          <button type="button" class="quiet icon" aria-label={`${t("fence.edit")}: ${f.name || f.id}`} title={t("fence.edit")} onClick={() => app.editFence(f.id)}>
+          <button
+            type="button"
+            class="quiet icon"
+            aria-label={`${t("fence.edit")}: ${f.name || f.id}`}
+            title={t("fence.edit")}
+            onClick={() => app.fences.edit(f.id)}
+          >
             <Pencil />
           </button>
         )}
       </div>
-      {open && app.occupants && (
+      {open && app.fences.occupants && (
         <div class="occupants">
-          <p>{app.occupants.length > 0 ? t("fence.inside", { n: app.occupants.length }) : t("fence.inside.none")}</p>
+          <p>{app.fences.occupants.length > 0 ? t("fence.inside", { n: app.fences.occupants.length }) : t("fence.inside.none")}</p>
           <ul>
-            {app.occupants.slice(0, 50).map((o) => (
+            {app.fences.occupants.slice(0, 50).map((o) => (
               <li key={o.unit}>
                 <button type="button" class="text" onClick={() => app.select(o.unit, true)}>
                   {app.unitLabel(o.unit)}

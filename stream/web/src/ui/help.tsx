@@ -20,7 +20,13 @@ export function Help({ app }: { app: App }) {
     else dialog.current?.close();
   }, [app.helpOpen]);
   return (
-    <dialog ref={dialog} class="help" aria-label={app.t("help.title")} onClose={() => app.setHelp(false)} onClick={(e) => e.target === dialog.current && app.setHelp(false)}>
+    <dialog
+      ref={dialog}
+      class="help"
+      aria-label={app.t("help.title")}
+      onClose={() => app.setHelp(false)}
+      onClick={(e) => e.target === dialog.current && app.setHelp(false)}
+    >
       <header>
         <h2>{app.t("help.title")}</h2>
         <button type="button" class="quiet icon" aria-label={app.t("unit.close")} onClick={() => app.setHelp(false)}>
@@ -30,7 +36,11 @@ export function Help({ app }: { app: App }) {
       <dl>
         {KEYS.map(([keys, what]) => (
           <div key={what}>
-            <dt>{keys.map((k) => <kbd key={k}>{k}</kbd>)}</dt>
+            <dt>
+              {keys.map((k) => (
+                <kbd key={k}>{k}</kbd>
+              ))}
+            </dt>
             <dd>{app.t(what)}</dd>
           </div>
         ))}

@@ -12,7 +12,19 @@ export interface Scale {
 }
 
 /** The map's frame: what lies on the map in its corners. The map itself is put into the two places by main.tsx. */
-export function MapFrame({ app, map, labels, zoomBy, scale }: { app: App; map: RefObject<HTMLDivElement | null>; labels: RefObject<HTMLCanvasElement | null>; zoomBy: (step: number) => void; scale: Scale }) {
+export function MapFrame({
+  app,
+  map,
+  labels,
+  zoomBy,
+  scale,
+}: {
+  app: App;
+  map: RefObject<HTMLDivElement | null>;
+  labels: RefObject<HTMLCanvasElement | null>;
+  zoomBy: (step: number) => void;
+  scale: Scale;
+}) {
   const { t } = app;
   const cells = app.fleet.cells;
   return (
@@ -24,18 +36,31 @@ export function MapFrame({ app, map, labels, zoomBy, scale }: { app: App; map: R
       {cells && <div class="notice">{t("map.cells", { n: integer(cells.total, app.language) })}</div>}
       {app.tilesShifted && <div class="notice low">{t("map.gcj")}</div>}
       <div class="map-tools" role="group">
-        <button type="button" class="icon" aria-label={t("map.in")} title={t("map.in")} onClick={() => zoomBy(1)}><Plus /></button>
-        <button type="button" class="icon" aria-label={t("map.out")} title={t("map.out")} onClick={() => zoomBy(-1)}><Minus /></button>
-        <button type="button" class="icon apart" aria-label={t("map.all")} title={`${t("map.all")} (A)`} onClick={() => app.showAll()}><Fit /></button>
+        <button type="button" class="icon" aria-label={t("map.in")} title={t("map.in")} onClick={() => zoomBy(1)}>
+          <Plus />
+        </button>
+        <button type="button" class="icon" aria-label={t("map.out")} title={t("map.out")} onClick={() => zoomBy(-1)}>
+          <Minus />
+        </button>
+        <button type="button" class="icon apart" aria-label={t("map.all")} title={`${t("map.all")} (A)`} onClick={() => app.showAll()}>
+          <Fit />
+        </button>
       </div>
       <div class="map-foot">
         <ul class="legend" aria-label={t("map.legend")}>
           {STATES.map((s) => (
-            <li key={s}><StateMark state={s} />{t(STATE_KEYS[s]!)}</li>
+            <li key={s}>
+              <StateMark state={s} />
+              {t(STATE_KEYS[s]!)}
+            </li>
           ))}
         </ul>
         {!cells && app.fleet.size > 0 && <span class="inview">{t("map.inview", { n: integer(app.inView, app.language) })}</span>}
-        {scale.text && <span class="scale" style={{ width: `${scale.pixels}px` }}>{scale.text}</span>}
+        {scale.text && (
+          <span class="scale" style={{ width: `${scale.pixels}px` }}>
+            {scale.text}
+          </span>
+        )}
         <span class="credit">{[app.attribution, t("map.basemap")].filter(Boolean).join(" · ")}</span>
       </div>
     </div>

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { App, MapPort, Tab } from "../app.ts";
+import type { App, Tab } from "../app.ts";
 import { nautical } from "../format.ts";
+import type { MapPort } from "../mapport.ts";
 import { Events } from "./events.tsx";
 import { Fences } from "./fences.tsx";
 import { Help } from "./help.tsx";
@@ -15,6 +16,7 @@ export interface MapHandle extends MapPort {
   zoomBy(step: number): void;
   metresPer100(): number;
   resize(): void;
+  setInset(right: number): void;
 }
 
 export type MakeMap = (container: HTMLElement, canvas: HTMLCanvasElement) => Promise<MapHandle>;
@@ -22,14 +24,29 @@ export type MakeMap = (container: HTMLElement, canvas: HTMLCanvasElement) => Pro
 /** The least width of the layout with panels side by side. */
 const WIDE = "(min-width: 760px)";
 
+/** What the panel of one vehicle covers of the map's right side, its margin included. */
+const PANEL_PX = 328;
+
 /** How far the sheet of the narrow layout is pulled up. */
 type Sheet = "low" | "half" | "full";
 
 export function Page({ app, makeMap }: { app: App; makeMap: MakeMap }) {
   const [, draw] = useState(0);
   useEffect(() => app.subscribe(() => draw((n) => n + 1)), [app]);
-  if (app.phase === "signed-out") return <><TopBar app={app} /><SignIn app={app} /></>;
-  if (app.phase === "failed") return <><TopBar app={app} /><Unreachable app={app} /></>;
+  if (app.phase === "signed-out")
+    return (
+      <>
+        <TopBar app={app} />
+        <SignIn app={app} />
+      </>
+    );
+  if (app.phase === "failed")
+    return (
+      <>
+        <TopBar app={app} />
+        <Unreachable app={app} />
+      </>
+    );
   return <Desk app={app} makeMap={makeMap} />;
 }
 
@@ -40,30 +57,45 @@ function Desk({ app, makeMap }: { app: App; makeMap: MakeMap }) {
   const labels = useRef<HTMLCanvasElement>(null);
   const map = useMap(app, makeMap, mapBox, labels);
   useKeys(app);
+  map.current?.setInset(wide && app.selected ? PANEL_PX : 0);
 
   // On a narrow screen the map must be seen while drawing, and the panel when a vehicle is chosen.
   useEffect(() => {
-    if (app.draft?.drawing) setSheet("low");
-    else if (app.draft || app.selected) setSheet("half");
-  }, [app.draft?.drawing, app.draft === null, app.selected]);
+    if (app.fences.draft?.drawing) setSheet("low");
+    else if (app.fences.draft || app.selected) setSheet("half");
+  }, [app.fences.draft?.drawing, app.fences.draft === null, app.selected]);
 
   const tabs: Tab[] = wide ? ["vehicles", "fences"] : ["vehicles", "fences", "events"];
   const tab = tabs.includes(app.tab) ? app.tab : "vehicles";
   return (
-    <div class="desk" data-wide={wide} data-sheet={sheet} data-drawing={app.draft?.drawing === true}>
-      <a class="skip" href="#search">{app.t("app.skip")}</a>
+    <div class="desk" data-wide={wide} data-sheet={sheet} data-drawing={app.fences.draft?.drawing === true}>
+      <a class="skip" href="#search">
+        {app.t("app.skip")}
+      </a>
       <TopBar app={app} />
       <main class="stage">
         <MapFrame app={app} map={mapBox} labels={labels} zoomBy={(n) => map.current?.zoomBy(n)} scale={scaleNow(app, map.current)} />
-        {wide && app.selected && <div class="float"><UnitPanel app={app} /></div>}
+        {wide && app.selected && (
+          <div class="float">
+            <UnitPanel app={app} />
+          </div>
+        )}
       </main>
       <aside class="side">
         {!wide && <Grip app={app} sheet={sheet} onSheet={setSheet} />}
-        {!wide && app.selected && !app.draft ? (
+        {!wide && app.selected && !app.fences.draft ? (
           <UnitPanel app={app} />
         ) : (
           <>
-            <Tabs app={app} tabs={tabs} current={tab} onTab={(t) => { app.setTab(t); if (sheet === "low") setSheet("half"); }} />
+            <Tabs
+              app={app}
+              tabs={tabs}
+              current={tab}
+              onTab={(t) => {
+                app.setTab(t);
+                if (sheet === "low") setSheet("half");
+              }}
+            />
             <div class="panel" role="tabpanel" id="panel" aria-labelledby={`tab-${tab}`}>
               {tab === "vehicles" && <Vehicles app={app} chosen={() => setSheet("half")} />}
               {tab === "fences" && <Fences app={app} />}
@@ -74,8 +106,12 @@ function Desk({ app, makeMap }: { app: App; makeMap: MakeMap }) {
       </aside>
       {wide && <Events app={app} foldable />}
       <Help app={app} />
-      <div class="toast" role="status" aria-live="polite" data-shown={app.toast !== ""}>{app.toast}</div>
-      <div class="sr" aria-live="polite">{app.announcement}</div>
+      <div class="toast" role="status" aria-live="polite" data-shown={app.toast !== ""}>
+        {app.toast}
+      </div>
+      <div class="sr" aria-live="polite">
+        {app.announcement}
+      </div>
     </div>
   );
 }
@@ -88,11 +124,27 @@ function Tabs({ app, tabs, current, onTab }: { app: App; tabs: Tab[]; current: T
     e.preventDefault();
   };
   return (
-    <div class="tabs" role="tablist" onKeyDown={(e) => { if (e.key === "ArrowRight") step(e, 1); else if (e.key === "ArrowLeft") step(e, -1); }}>
+    <div
+      class="tabs"
+      role="tablist"
+      onKeyDown={(e) => {
+        if (e.key === "ArrowRight") step(e, 1);
+        else if (e.key === "ArrowLeft") step(e, -1);
+      }}
+    >
       {tabs.map((t) => (
-        <button key={t} id={`tab-${t}`} type="button" role="tab" aria-selected={t === current} aria-controls="panel" tabIndex={t === current ? 0 : -1} onClick={() => onTab(t)}>
+        <button
+          key={t}
+          id={`tab-${t}`}
+          type="button"
+          role="tab"
+          aria-selected={t === current}
+          aria-controls="panel"
+          tabIndex={t === current ? 0 : -1}
+          onClick={() => onTab(t)}
+        >
           {app.t(`tab.${t}`)}
-          {t === "fences" && app.fences.length > 0 && <small>{app.fences.length}</small>}
+          {t === "fences" && app.fences.list.length > 0 && <small>{app.fences.list.length}</small>}
         </button>
       ))}
     </div>
@@ -167,7 +219,7 @@ function useMap(app: App, makeMap: MakeMap, box: { current: HTMLDivElement | nul
 function focusSearch(app: App): void {
   const now = document.getElementById("search");
   if (now) return now.focus();
-  if (app.draft) return;
+  if (app.fences.draft) return;
   app.setTab("vehicles");
   requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("search")?.focus()));
 }

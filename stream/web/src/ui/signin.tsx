@@ -19,15 +19,33 @@ export function SignIn({ app }: { app: App }) {
   return (
     <main class="sign">
       <form onSubmit={(e) => void submit(e)}>
-        <p class="brand"><Brand /> Dipper</p>
+        <p class="brand">
+          <Brand /> Dipper
+        </p>
         <h2>{t("sign.title")}</h2>
         <label>
           <span>{t("sign.token")}</span>
-          <input name="token" type="password" autocomplete="current-password" autofocus required aria-describedby="sign-hint" aria-invalid={problem !== ""} />
+          <input
+            name="token"
+            type="password"
+            autocomplete="current-password"
+            autofocus
+            required
+            aria-describedby="sign-hint"
+            aria-invalid={problem !== ""}
+          />
         </label>
-        <p id="sign-hint" class="hint">{t("sign.hint")}</p>
-        {problem && <p class="refusal" role="alert">{problem}</p>}
-        <button type="submit" class="primary" disabled={busy}>{busy ? t("sign.busy") : t("sign.go")}</button>
+        <p id="sign-hint" class="hint">
+          {t("sign.hint")}
+        </p>
+        {problem && (
+          <p class="refusal" role="alert">
+            {problem}
+          </p>
+        )}
+        <button type="submit" class="primary" disabled={busy}>
+          {busy ? t("sign.busy") : t("sign.go")}
+        </button>
       </form>
     </main>
   );
@@ -40,7 +58,9 @@ export function Unreachable({ app }: { app: App }) {
     <main class="sign">
       <div class="empty" role="alert">
         <p>{t("error.load", { reason: app.failure })}</p>
-        <button type="button" class="primary" onClick={() => app.retry()}>{t("error.retry")}</button>
+        <button type="button" class="primary" onClick={() => app.retry()}>
+          {t("error.retry")}
+        </button>
       </div>
     </main>
   );

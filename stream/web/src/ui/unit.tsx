@@ -24,7 +24,13 @@ export function UnitPanel({ app }: { app: App }) {
           <h2>{name}</h2>
           <p>{[f.name[r] ? app.selected : "", kind].filter(Boolean).join(" · ")}</p>
         </div>
-        <button type="button" class="quiet icon" aria-label={t("unit.close")} title={`${t("unit.close")} (Esc)`} onClick={() => app.select("", false)}>
+        <button
+          type="button"
+          class="quiet icon"
+          aria-label={t("unit.close")}
+          title={`${t("unit.close")} (Esc)`}
+          onClick={() => app.select("", false)}
+        >
           <Close />
         </button>
       </header>
@@ -82,7 +88,13 @@ function Live({ app, row: r }: { app: App; row: number }) {
       </div>
       <div class="position">
         <span>{place(lat, lon)}</span>
-        <button type="button" class="quiet icon" aria-label={copied ? t("unit.copied") : t("unit.copy")} title={t("unit.copy")} onClick={() => void copy()}>
+        <button
+          type="button"
+          class="quiet icon"
+          aria-label={copied ? t("unit.copied") : t("unit.copy")}
+          title={t("unit.copy")}
+          onClick={() => void copy()}
+        >
           {copied ? "✓" : <Copy />}
         </button>
       </div>
@@ -91,10 +103,19 @@ function Live({ app, row: r }: { app: App; row: number }) {
 }
 
 function Details({ app }: { app: App }) {
-  const { t, detail: d } = app;
+  const {
+    t,
+    watch: { detail: d },
+  } = app;
   if (!d) return null;
-  if (d.failed) return <p class="refusal" role="alert">{t("unit.failed", { reason: d.failed })}</p>;
   const u = d.unit;
+  // What was known stays while the link is down: the bar at the top says so already.
+  if (d.failed && !u)
+    return (
+      <p class="refusal" role="alert">
+        {t("unit.failed", { reason: d.failed })}
+      </p>
+    );
   const rows: [string, string][] = [];
   if (u) {
     const sats = u.sats.map(([k, n]) => `${SYSTEMS[k]?.[app.language] ?? k} ${n}`).join(" · ");
@@ -103,7 +124,8 @@ function Details({ app }: { app: App }) {
     const fix = [mode, solution].filter(Boolean).join(", ");
     if (sats) rows.push([t("unit.sats"), sats]);
     if (fix) rows.push([t("unit.fix"), u.hdop === undefined ? fix : `${fix}, HDOP ${u.hdop.toFixed(1)}`]);
-    if (u.errM !== undefined) rows.push([t("unit.error"), t("unit.error.value", { m: u.errM < 10 ? u.errM.toFixed(1) : Math.round(u.errM) })]);
+    if (u.errM !== undefined)
+      rows.push([t("unit.error"), t("unit.error.value", { m: u.errM < 10 ? u.errM.toFixed(1) : Math.round(u.errM) })]);
     if (u.altM !== undefined) rows.push([t("unit.altitude"), `${Math.round(u.altM)} m`]);
   }
   return (
@@ -146,7 +168,7 @@ const SYSTEMS: Record<string, { en: string; zh: string }> = {
 };
 
 function trail(app: App): string {
-  const d = app.detail!;
+  const d = app.watch.detail!;
   if (!d.trailLoaded) return "…";
   if (d.trail.length < 2) return app.t("unit.trail.none");
   let m = 0;
@@ -158,7 +180,7 @@ function trail(app: App): string {
 /** How many of the unit's numbered fixes are here, as words and as a bar of what is held. */
 function Complete({ app }: { app: App }) {
   const { t } = app;
-  const c = app.detail!.completeness;
+  const c = app.watch.detail!.completeness;
   if (!c) return <>…</>;
   if (c.highest === 0) return <>{t("unit.complete.none")}</>;
   const missing = c.missing.reduce((n, [a, b]) => n + b - a + 1, 0);
@@ -177,7 +199,10 @@ function Complete({ app }: { app: App }) {
 }
 
 function Visits({ app }: { app: App }) {
-  const { t, detail } = app;
+  const {
+    t,
+    watch: { detail },
+  } = app;
   const visits = detail!.unit?.visits;
   if (!visits) return <>…</>;
   if (visits.length === 0) return <>{t("unit.visits.none")}</>;
@@ -185,7 +210,7 @@ function Visits({ app }: { app: App }) {
     <ul class="visits">
       {visits.map((v) => (
         <li key={v.fence}>
-          <button type="button" class="text" onClick={() => app.markFence(v.fence, true)}>
+          <button type="button" class="text" onClick={() => app.fences.mark(v.fence, true)}>
             {app.fenceLabel(v.fence)}
           </button>{" "}
           <small title={app.clock.long(v.since)}>{t("unit.since", { time: app.clock.when(v.since, app.now()) })}</small>

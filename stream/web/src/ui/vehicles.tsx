@@ -65,7 +65,9 @@ export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
       ) : (
         <EmptyList app={app} />
       )}
-      <footer class="count">{app.t("list.shown", { n: integer(rows.length, app.language), total: integer(app.fleet.size, app.language) })}</footer>
+      <footer class="count">
+        {app.t("list.shown", { n: integer(rows.length, app.language), total: integer(app.fleet.size, app.language) })}
+      </footer>
     </div>
   );
 }
@@ -111,7 +113,13 @@ function SearchField({ app, onKey, listId, activeId }: { app: App; onKey: (e: Ke
 function Filters({ app }: { app: App }) {
   const { t, fleet } = app;
   const chip = (state: State | null, label: string, n: number, title = "") => (
-    <button type="button" class="chip" title={title} aria-pressed={app.stateFilter === state} onClick={() => app.setStateFilter(app.stateFilter === state ? null : state)}>
+    <button
+      type="button"
+      class="chip"
+      title={title}
+      aria-pressed={app.stateFilter === state}
+      onClick={() => app.setStateFilter(app.stateFilter === state ? null : state)}
+    >
       {state !== null && <StateMark state={state} />}
       <span>{label}</span>
       <b>{integer(n, app.language)}</b>
@@ -119,7 +127,9 @@ function Filters({ app }: { app: App }) {
   );
   return (
     <div class="chips" role="group" aria-label={t("list.filter")}>
-      {STATES.map((s) => chip(s, t(STATE_KEYS[s]!), fleet.counts[s]!, s === State.Silent ? t("state.silent.why", { min: SILENT_MS / 60_000 }) : ""))}
+      {STATES.map((s) =>
+        chip(s, t(STATE_KEYS[s]!), fleet.counts[s]!, s === State.Silent ? t("state.silent.why", { min: SILENT_MS / 60_000 }) : ""),
+      )}
     </div>
   );
 }
@@ -130,10 +140,17 @@ function EmptyList({ app }: { app: App }) {
     return (
       <div class="empty" role="alert">
         <p>{t("error.load", { reason: app.failure })}</p>
-        <button type="button" onClick={() => app.retry()}>{t("error.retry")}</button>
+        <button type="button" onClick={() => app.retry()}>
+          {t("error.retry")}
+        </button>
       </div>
     );
-  if (!app.listLoaded) return <div class="empty"><p>{t("list.loading")}</p></div>;
+  if (!app.listLoaded)
+    return (
+      <div class="empty">
+        <p>{t("list.loading")}</p>
+      </div>
+    );
   if (app.fleet.size === 0)
     return (
       <div class="empty">
@@ -144,7 +161,15 @@ function EmptyList({ app }: { app: App }) {
   return (
     <div class="empty">
       <p>{app.query ? t("list.none", { q: app.query }) : "–"}</p>
-      <button type="button" onClick={() => { app.setQuery(""); app.setStateFilter(null); }}>{t("list.clear")}</button>
+      <button
+        type="button"
+        onClick={() => {
+          app.setQuery("");
+          app.setStateFilter(null);
+        }}
+      >
+        {t("list.clear")}
+      </button>
     </div>
   );
 }
@@ -199,7 +224,16 @@ function VirtualList({ app, rows, active, handle, onChoose, onKey }: ListProps) 
     >
       <div style={{ height: `${rows.length * ROW}px` }}>
         {Array.from(rows.subarray(first, last), (r, i) => (
-          <Row key={r} app={app} row={r} top={(first + i) * ROW} index={first + i} total={rows.length} active={r === active} onChoose={onChoose} />
+          <Row
+            key={r}
+            app={app}
+            row={r}
+            top={(first + i) * ROW}
+            index={first + i}
+            total={rows.length}
+            active={r === active}
+            onChoose={onChoose}
+          />
         ))}
       </div>
     </div>
@@ -245,7 +279,15 @@ function Row({ app, row, top, index, total, active, onChoose }: RowProps) {
         <small>{f.name[row] ? id : kindLabel(app, f.kind[row]!)}</small>
       </span>
       <span class="row-data">
-        <b>{state === State.Moving ? speedColumn(f.speed[row]!, f.kind[row]!) : time === 0 ? "–" : state === State.Stopped ? t("state.stopped") : t("state.silent")}</b>
+        <b>
+          {state === State.Moving
+            ? speedColumn(f.speed[row]!, f.kind[row]!)
+            : time === 0
+              ? "–"
+              : state === State.Stopped
+                ? t("state.stopped")
+                : t("state.silent")}
+        </b>
         <small>{time === 0 ? t("age.none") : age(app.now() - time, t)}</small>
       </span>
     </div>
