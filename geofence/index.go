@@ -12,7 +12,7 @@ import (
 )
 
 // Index is many fences, asked for the few near a point. It is immutable and safe for concurrent use; an edit builds a new one
-// (0.5 µs a fence). It may hold several revisions of a fence: at any time that one counts which is valid then, and of several
+// (about 1 µs a fence). It may hold several revisions of a fence: at any time that one counts which is valid then, and of several
 // the highest.
 type Index struct {
 	fences []Fence // by ID, then revision

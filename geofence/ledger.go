@@ -93,7 +93,7 @@ func (t *step) isMoving() bool {
 	if t.prev == nil {
 		return false
 	}
-	way := metresBetween(t.prev.place, t.cur.place) - MovingBand*(t.prev.errM+t.cur.errM)
+	way := metresBetween(t.prev.place, t.cur.place) - float64(MovingBand*(t.prev.errM+t.cur.errM))
 	return way >= MovingMps*float64(t.cur.ms-t.prev.ms)/1000
 }
 

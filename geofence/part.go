@@ -76,7 +76,7 @@ func linePart(line []place, reach float64) (part, *InvalidError) {
 		q.line[i] = vertex{x: uint32(xs[i] + shift), y: p.y}
 	}
 	q.edges = []chain{newChain(q.line)}
-	q.area = math.Pi*reach*reach + 2*reach*perimeter(q.line, false)
+	q.area = float64(math.Pi*reach*reach) + float64(2*reach*perimeter(q.line, false))
 	return q, nil
 }
 
@@ -136,7 +136,7 @@ func (q *part) measure() {
 		if i == 0 {
 			sign = 1
 		}
-		q.area += sign * ringArea(r) * s.x * s.y
+		q.area += float64(sign * ringArea(r) * s.x * s.y)
 		border += perimeter(r, true)
 	}
 	q.area = max(q.area, 0)
