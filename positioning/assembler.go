@@ -25,6 +25,11 @@ const (
 	// maxUndated is how many fixes wait for the first date. Receivers that send RMC or ZDA rarely do so every ten epochs.
 	maxUndated = 64
 	halfDay    = nmea.Day / 2
+	// weekCycle is how far back a date falls when a receiver's 10-bit GPS week counter wraps: 1024 weeks, in days. It
+	// happened in 1999 and 2019 and, by firmware with a cycle of its own, on any day between.
+	weekCycle = 1024 * 7
+	// fitting is how much earlier than AsOf a date may be without being taken for one of a cycle before.
+	fitting = 24 * time.Hour
 )
 
 // EpochStats counts what became of the instants.
@@ -33,6 +38,7 @@ type EpochStats struct {
 	NoFix      uint64 // of these, without a fix: status V, quality 0, mode N, GSA 1, or an empty position
 	NoDate     uint64 // of these, with a fix but without any date: a Fix needs a time, so these are lost
 	NoTime     uint64 // sentences without a time, from cold receivers
+	Rollovers  uint64 // instants whose date was advanced by 1024 weeks, once or more (DecoderConfig.AsOf)
 	Late       uint64 // sentences of an instant that had been given out already
 	ByEnder    uint64 // instants closed by the sentence that ends a cycle
 	BySilence  uint64
@@ -65,6 +71,7 @@ type assembler struct {
 	interval nmea.TimeOfDay // between the last two epochs
 	patience time.Duration  // at least this much silence
 
+	asOf    time.Time // DecoderConfig.AsOf
 	date    nmea.Date // of the last dated fix
 	dateKey nmea.TimeOfDay
 	undated []held
@@ -322,7 +329,7 @@ func (a *assembler) carriedMode() Mode {
 // Before the first date it waits.
 func (a *assembler) dateFix(f Fix, src ErrSource) {
 	key := a.epoch.key
-	date := a.epoch.date
+	date := a.repaired(a.epoch.date, key)
 	switch {
 	case date.Known():
 		a.release(date, key)
@@ -338,6 +345,22 @@ func (a *assembler) dateFix(f Fix, src ErrSource) {
 	}
 	a.date, a.dateKey = date, key
 	a.emit(f, date, key, src)
+}
+
+// repaired advances a date that lies before AsOf by cycles of the week counter, to the first that does not.
+func (a *assembler) repaired(date nmea.Date, key nmea.TimeOfDay) nmea.Date {
+	if !date.Known() || a.asOf.IsZero() {
+		return date
+	}
+	first := a.asOf.Add(-fitting)
+	cycles := 0
+	for date.AddDays(cycles * weekCycle).At(key).Before(first) {
+		cycles++
+	}
+	if cycles > 0 {
+		a.stats.Rollovers++
+	}
+	return date.AddDays(cycles * weekCycle)
 }
 
 // release gives the fixes that waited the days on which the first dated one shows them to be.

@@ -9,6 +9,10 @@ import (
 // DecoderConfig configures a Decoder. The zero value has the defaults.
 type DecoderConfig struct {
 	Gate GateConfig
+	// AsOf is a day on which the receiver cannot have been before, such as the build date of the program: a date more than
+	// a day earlier is taken for one of a wrapped week counter and advanced by multiples of 1024 weeks to the first that
+	// fits. The zero time leaves all dates as the receiver sent them.
+	AsOf time.Time
 }
 
 // Stats counts what a Decoder made of its bytes. Whatever is discarded is in one of these.
@@ -42,6 +46,7 @@ type Decoder struct {
 func NewDecoder(cfg DecoderConfig) *Decoder {
 	d := &Decoder{parser: nmea.NewParser(), gate: NewGate(cfg.Gate)}
 	d.assembler.init()
+	d.assembler.asOf = cfg.AsOf
 	d.sentence = d.take
 	return d
 }
