@@ -137,6 +137,7 @@ export class App implements DeskHost, WatchHost {
 
   attach(map: MapPort): void {
     this.map = map;
+    this.viewport.open(map);
     this.fences.show();
     if (this.selected) this.map.select(this.fleet.row(this.selected));
   }

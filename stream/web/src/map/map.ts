@@ -45,6 +45,7 @@ export class FleetMap {
   private readonly still: MediaQueryList = matchMedia("(prefers-reduced-motion: reduce)");
   private pickingOff = false;
   private inset = 0;
+  private begun = false;
   /** Tells the age of a silent vehicle's fix. */
   age: (row: number) => string = () => "";
 
@@ -77,7 +78,7 @@ export class FleetMap {
     });
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
-    this.ready = new Promise((resolve) => void this.map.once("load", () => resolve()));
+    this.ready = new Promise((resolve) => void this.map.once("style.load", () => resolve()));
     void this.ready.then(() => this.begin());
     this.map.on("move", () => this.tellView(false));
     this.map.on("moveend", () => this.tellView(true));
@@ -97,6 +98,7 @@ export class FleetMap {
       onAdd: (_, gl) => this.arrows.setUp(gl),
       render: (gl) => this.render(gl),
     });
+    this.begun = true;
     this.drawGrid();
     this.tellView(true);
   }
@@ -129,6 +131,7 @@ export class FleetMap {
   }
 
   private drawLabels(): void {
+    if (!this.begun) return; // no names without their arrows
     const page = performance.now() + (this.still.matches ? GLIDE_MS : 0);
     this.labels.draw({
       camera: this.camera(),
