@@ -172,32 +172,6 @@ func (s *stuckStore) Commit(ctx context.Context, steps []fleet.Step) []error {
 	return s.modelStore.Commit(ctx, steps)
 }
 
-func TestCommitsGatherManyUnits(t *testing.T) {
-	const units = 50
-	store := &stuckStore{modelStore: newModelStore(), entered: make(chan int, units), let: make(chan struct{})}
-	f := run(t, fleet.Config{Store: store, Limits: fleet.Limits{Committers: 1, CommitGroup: units}})
-	defer f.stop()
-	var sending sync.WaitGroup
-	send := func(i int) {
-		sending.Go(func() {
-			b := track.Batch{Series: 1, First: 1, Fixes: fixesAt(testStart, time.Second, 1)}
-			if err := f.Accept(t.Context(), fleet.UnitID(fmt.Sprintf("u%d", i)), b); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	send(0)
-	<-store.entered // the store is busy with the first
-	for i := 1; i < units; i++ {
-		send(i)
-	}
-	close(store.let)
-	sending.Wait()
-	if s := f.Stats(); s.Steps != units || s.Commits >= units {
-		t.Errorf("%d steps in %d commits", s.Steps, s.Commits)
-	}
-}
-
 func TestAcceptGivesUpWithItsContext(t *testing.T) {
 	store := &stuckStore{modelStore: newModelStore(), entered: make(chan int, 8), let: make(chan struct{})}
 	f := run(t, fleet.Config{Store: store})

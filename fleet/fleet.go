@@ -24,7 +24,7 @@ type Config struct {
 // Limits bound what a Fleet takes and keeps. A zero field stands for its default.
 type Limits struct {
 	FutureSkew     time.Duration   // a fix later than the clock by more is kept as refused; default 5 min
-	CachedUnits    int             // units whose state stays decoded in memory, about 1 KB each; default 50,000
+	CachedUnits    int             // units whose state stays decoded in memory, about 1.5 KB each; default 50,000
 	CommitGroup    int             // steps in one commit; default 500. More raise the rate a little and the wait a lot.
 	Committers     int             // commits under way at a time; default 2
 	CommitTimeout  time.Duration   // after which a commit counts as unavailable; default 10 s

@@ -53,6 +53,7 @@ func (f *Fleet) UnitsIn(ctx context.Context, box geo.Box, limit int) (units []Po
 	if err != nil {
 		return nil, false, fmt.Errorf("units in a box: %w", err)
 	}
+	cut := false
 	for some := range slices.Chunk(cells, cellsAtATime) {
 		positions, err := f.store.InCells(ctx, some)
 		if err != nil {
@@ -63,7 +64,7 @@ func (f *Fleet) UnitsIn(ctx context.Context, box geo.Box, limit int) (units []Po
 				units = append(units, p)
 			}
 		}
-		if len(units) > 2*limit { // enough: which are left out is the store's order
+		if cut = len(units) > 2*limit; cut { // enough: which are left out is the store's order
 			break
 		}
 	}
@@ -72,7 +73,7 @@ func (f *Fleet) UnitsIn(ctx context.Context, box geo.Box, limit int) (units []Po
 	if len(units) > limit {
 		return units[:limit], true, nil
 	}
-	return units, false, nil
+	return units, cut, nil
 }
 
 // cellsOf are working cells in which every unit of a box is.
@@ -171,6 +172,10 @@ func (f *Fleet) Inside(ctx context.Context, fence string) ([]Occupant, error) {
 	for _, id := range units {
 		g.Go(func() error {
 			v, _, err := f.vehicle(ctx, id)
+			if errors.Is(err, ErrStored) { // the unit's next batch makes it anew
+				f.log.Warn("a unit is left out", "unit", id, "error", err)
+				return nil
+			}
 			if err != nil {
 				return err
 			}

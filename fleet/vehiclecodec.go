@@ -12,7 +12,7 @@ import (
 	"dipper/positioning/track"
 )
 
-// A stored vehicle state, about 150 bytes and 45 for each checkpoint (TestStateSize). Numbers are uvarints unless said otherwise;
+// A stored vehicle state, about 130 bytes and 48 for each checkpoint (TestStateSize). Numbers are uvarints unless said otherwise;
 // "behind its length" is a uvarint and that many bytes.
 //
 //	version            1 byte, 1
