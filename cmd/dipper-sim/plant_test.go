@@ -84,7 +84,7 @@ func newPlant(t *testing.T, b *backend) *plant {
 	}
 	p := &plant{t: t, dir: dir, address: freeAddress(t), log: log, store: []string{"--data", filepath.Join(dir, "service")}}
 	if url := b.start(t); url != "" {
-		p.store = []string{"--redis", url}
+		p.store = append(p.store, "--redis", url)
 	}
 	t.Cleanup(func() {
 		if p.service != nil {
