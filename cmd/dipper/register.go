@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"dipper/cmd/internal/command"
 	"dipper/fleet"
@@ -27,11 +28,8 @@ func (c *unitAddCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	return c.withRegistrar(ctx, func(r registrar) error {
 		key, err := r.addUnit(ctx, c.ID, c.Name, c.Kind)
-		if errors.Is(err, fleet.ErrConflict) {
-			return fmt.Errorf("unit %s is registered already", c.ID)
-		}
 		if err != nil {
-			return err
+			return mistake(err)
 		}
 		_, err = fmt.Fprintln(s.Out, key)
 		return err
@@ -53,9 +51,21 @@ func (c *tokenAddCmd) Run(ctx context.Context, s command.Streams) error {
 	return c.withRegistrar(ctx, func(r registrar) error {
 		token, err := r.addToken(ctx, c.Name, c.Role)
 		if err != nil {
-			return err
+			return mistake(err)
 		}
 		_, err = fmt.Fprintln(s.Out, token)
 		return err
 	})
+}
+
+// mistake makes a usage error of what the caller got wrong, whether the fleet says so or a running service does.
+func mistake(err error) error {
+	var (
+		invalid *fleet.InvalidError
+		no      *refused
+	)
+	if errors.As(err, &invalid) || errors.As(err, &no) && no.status == http.StatusBadRequest {
+		return &command.UsageError{Err: err}
+	}
+	return err
 }
