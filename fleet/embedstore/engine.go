@@ -34,8 +34,9 @@ func engineOptions(log *brokenLogger, fs vfs.FS) *pebble.Options {
 type brokenLogger struct {
 	log *slog.Logger
 
-	mu  sync.Mutex
-	err error // why the engine stopped; nil while it works
+	mu   sync.Mutex
+	err  error         // why the engine stopped; nil while it works
+	done chan struct{} // closed when err is set
 }
 
 func (l *brokenLogger) reason() error {
@@ -50,15 +51,16 @@ func (l *brokenLogger) fail(err error) {
 	first := l.err == nil
 	if first {
 		l.err = err
+		close(l.done)
 	}
 	l.mu.Unlock()
 	if first {
-		l.log.Error("embedded store stopped", "err", err)
+		l.log.Error("embedded store stopped", "err", err.Error()) // a handler would print the engine's stack traces
 	}
 }
 
 // background is told of a failed flush or compaction, which the engine tries again by itself.
-func (l *brokenLogger) background(err error) { l.log.Warn("embedded store upkeep", "err", err) }
+func (l *brokenLogger) background(err error) { l.log.Warn("embedded store upkeep", "err", err.Error()) }
 
 // Infof implements pebble.Logger.
 func (l *brokenLogger) Infof(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }

@@ -22,15 +22,14 @@ func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for {
-		if err := s.upkeep(ctx); err != nil && ctx.Err() == nil {
-			if s.broken.reason() != nil {
-				return err
-			}
+		if err := s.upkeep(ctx); err != nil && ctx.Err() == nil && s.broken.reason() == nil {
 			s.cfg.Log.Warn("embedded store upkeep", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.broken.done:
+			return fmt.Errorf("embedded store in %s has to be opened again: %w", s.cfg.Dir, s.broken.reason())
 		case <-tick.C:
 		}
 	}

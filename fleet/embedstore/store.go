@@ -41,7 +41,7 @@ type Store struct {
 	db   *pebble.DB
 	lock *dirLock
 
-	broken brokenLogger // set when the engine can take no more
+	broken *brokenLogger // set when the engine can take no more
 
 	readers sync.WaitGroup // views in use; Close waits for them
 
@@ -81,7 +81,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("embedded store: %w", err)
 	}
 	s := &Store{cfg: cfg, lock: lock, grew: newBell(), changed: map[string]*bell{}}
-	s.broken.log = cfg.Log
+	s.broken = &brokenLogger{log: cfg.Log, done: make(chan struct{})}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded store in %s: %w", cfg.Dir, err), lock.release())
 	}
@@ -89,7 +89,7 @@ func Open(cfg Config) (*Store, error) {
 }
 
 func (s *Store) open() error {
-	db, err := pebble.Open(filepath.Join(s.cfg.Dir, "store"), engineOptions(&s.broken, s.cfg.fs))
+	db, err := pebble.Open(filepath.Join(s.cfg.Dir, "store"), engineOptions(s.broken, s.cfg.fs))
 	if err != nil {
 		return err
 	}

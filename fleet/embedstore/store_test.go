@@ -10,7 +10,7 @@ import (
 	"dipper/fleet/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func verifyMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t testing.TB, cfg Config) *Store {
 	t.Helper()

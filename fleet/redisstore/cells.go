@@ -64,15 +64,15 @@ func sortedSet(ids []cell.ID) []cell.ID {
 	return slices.Compact(ids)
 }
 
-// sighting is an index entry: it says that a unit may be in a cell.
+// sighting is an index entry: it says that a unit may be in a cell, by the step that made version.
 type sighting struct {
 	unit    fleet.UnitID
 	at      cell.ID
-	version string
+	version uint64
 }
 
 // InCells reads from the index who may be in the cells, and from the units' records where they are. An entry that the
-// record contradicts is removed.
+// record contradicts is removed, unless it announces a step that may just be on its way.
 func (s *Store) InCells(ctx context.Context, cells []cell.ID) ([]fleet.Position, error) {
 	cells = sortedSet(cells)
 	var seen []sighting
@@ -84,8 +84,23 @@ func (s *Store) InCells(ctx context.Context, cells []cell.ID) ([]fleet.Position,
 		seen = append(seen, some...)
 	}
 	var all []fleet.Position
-	var stale []sighting
 	told := make(map[fleet.UnitID]bool, len(seen))
+	err := s.check(ctx, seen, func(p fleet.Position) {
+		// A unit that moved this moment may still stand in the cell that it left, but be in another one of those asked for.
+		if _, asked := slices.BinarySearch(cells, p.Cell); asked && !told[p.Unit] {
+			told[p.Unit] = true
+			all = append(all, p)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// check reads where the units of index entries are, tells it, and removes the entries that are stale.
+func (s *Store) check(ctx context.Context, seen []sighting, tell func(fleet.Position)) error {
+	stale := newWork()
 	for part := range slices.Chunk(seen, pipelined) {
 		units := make([]fleet.UnitID, len(part))
 		for i, e := range part {
@@ -93,23 +108,22 @@ func (s *Store) InCells(ctx context.Context, cells []cell.ID) ([]fleet.Position,
 		}
 		heads, err := s.heads(ctx, units)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i, h := range heads {
-			p := h.position
-			if p.Cell != part[i].at {
-				stale = append(stale, part[i])
+			if h.position.Cell != part[i].at && part[i].version != announced(h.version) {
+				stale.stale(part[i])
 			}
-			// A unit that moved this moment may still stand in the cell that it left, but be in another one of those asked for.
-			if _, asked := slices.BinarySearch(cells, p.Cell); asked && !told[p.Unit] {
-				told[p.Unit] = true
-				all = append(all, p)
-			}
+			tell(h.position)
 		}
 	}
-	s.forget(ctx, stale)
-	return all, nil
+	s.carry(ctx, stale, func(int, error) {}) // they are found again
+	return nil
 }
+
+// announced is the version of an entry that a unit at version may be about to make true. Any other that the unit's keys
+// contradict is stale: passed, or made of a version that the unit lost.
+func announced(version uint64) uint64 { return version + 1 }
 
 func (s *Store) sightings(ctx context.Context, cells []cell.ID) ([]sighting, error) {
 	p := s.client.Pipeline()
@@ -122,7 +136,11 @@ func (s *Store) sightings(ctx context.Context, cells []cell.ID) ([]sighting, err
 	}
 	var seen []sighting
 	for i, c := range cells {
-		for unit, version := range entries[i].Val() {
+		for unit, text := range entries[i].Val() {
+			version, err := strconv.ParseUint(text, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("entry of %s in cell %s: %w", unit, hexCell(c), err)
+			}
 			seen = append(seen, sighting{fleet.UnitID(unit), c, version})
 		}
 	}
@@ -161,16 +179,4 @@ func (s *Store) heads(ctx context.Context, units []fleet.UnitID) ([]head, error)
 		all[i] = head{binary.BigEndian.Uint64(value), at}
 	}
 	return all, nil
-}
-
-// forget removes index entries that were found wrong, unless they changed since. Failing is harmless: they are found again.
-func (s *Store) forget(ctx context.Context, stale []sighting) {
-	pieces := map[cell.ID]*piece{}
-	for i, e := range stale {
-		p := pieceOf(pieces, directoryOf(e.at)).of(i)
-		p.first = append(p.first, "?", hexCell(e.at), string(e.unit), e.version)
-	}
-	w := work{cells: pieces}
-	calls, _ := w.calls(s)
-	s.run(ctx, calls)
 }

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  the directory, d:{parent}; the cells' keys are c:{parent}:cell
 -- ARGV     of each change: what, cell, unit, value
---          + enters by the step of version value; - left by that step; ? goes if the entry still is value
+--          + comes in by the step of version value; - left by that step; ? is removed if the entry still is value
 -- A change never undoes one of a later version, whatever the order in which they come.
 local prefix = 'c' .. string.sub(KEYS[1], 2) .. ':'
 for p = 1, #ARGV, 4 do

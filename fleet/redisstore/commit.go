@@ -3,8 +3,8 @@ package redisstore
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"slices"
 
 	"dipper/fleet"
 )
@@ -14,12 +14,6 @@ const (
 	positionAt = 16
 	recordHead = positionAt + fleet.PositionSize
 )
-
-// outboxMost bounds a unit's outbox entry. It fills only while the masters of the indexes are down and the unit's is up.
-const outboxMost = 256 << 10
-
-// errOutboxFull: too much of this unit still waits to be carried out.
-var errOutboxFull = errors.New("outbox full")
 
 // stepsPerCall is how many steps share one script call where they can, and callsPerPipeline how many calls share one round trip: enough
 // that a script's fixed cost is spread, and few enough that other clients wait for it below a millisecond.
@@ -34,33 +28,79 @@ type group struct {
 	steps []int
 }
 
-// Commit runs the steps' scripts, carries out what follows from them, and clears that from the outboxes.
+// Commit announces in the indexes where units come into a cell or a fence, runs the steps' scripts, and then logs their events and
+// takes from the indexes where units left.
 func (s *Store) Commit(ctx context.Context, steps []fleet.Step) []error {
 	errs := make([]error, len(steps))
 	if err := ctx.Err(); err != nil {
 		return fill(errs, unavailable(err))
 	}
-	entries := make([]entry, 0)
-	groups := s.groups(steps)
-	for len(groups) > 0 {
-		n := min(len(groups), callsPerPipeline)
-		calls := make([]*call, n)
-		for i, g := range groups[:n] {
-			calls[i] = &g.call
-		}
-		s.run(ctx, calls)
-		for _, g := range groups[:n] {
-			entries = g.read(steps, errs, entries)
-		}
-		groups = groups[n:]
+	w := newWork()
+	for i := range steps {
+		w.arrivals(i, &steps[i])
 	}
-	failed := s.carryOut(ctx, entries)
-	for i, err := range failed {
+	s.carry(ctx, w, func(i int, err error) { errs[i] = err })
+
+	entries := s.store(ctx, steps, errs)
+
+	w = newWork()
+	var recant []sighting // announced, but another commit was first
+	for i := range steps {
+		st := &steps[i]
+		switch {
+		case errs[i] == nil:
+			w.departures(st)
+		case errs[i] == fleet.ErrConflict && st.Position.Cell != st.PrevCell:
+			recant = append(recant, sighting{st.Unit, st.Position.Cell, st.Expect + 1})
+		}
+	}
+	if err := s.check(ctx, recant, func(fleet.Position) {}); err != nil {
+		s.cfg.Log.Debug("index entries of refused steps not looked at", "err", err) // readers will
+	}
+	for i, err := range s.carryOut(ctx, entries, w) {
 		if err != nil {
-			errs[entries[i].step] = fmt.Errorf("stored, but not yet told to the indexes: %w", err)
+			errs[entries[i].step] = fmt.Errorf("stored, but its events are not yet in the log: %w", err)
 		}
 	}
 	return errs
+}
+
+// arrivals adds to the indexes where the step brings its unit.
+func (w *work) arrivals(i int, st *fleet.Step) {
+	version := st.Expect + 1
+	if at := st.Position.Cell; at != 0 && at != st.PrevCell {
+		w.enter(i, st.Unit, at, version)
+	}
+	for _, fence := range st.Opened {
+		w.open(i, st.Unit, fence, version)
+	}
+}
+
+// departures takes from the indexes where a stored step ended its unit's stay.
+func (w *work) departures(st *fleet.Step) {
+	version := st.Expect + 1
+	if from := st.PrevCell; from != 0 && from != st.Position.Cell {
+		w.leave(st.Unit, from, version)
+	}
+	for _, fence := range st.Closed {
+		w.close(st.Unit, fence, version)
+	}
+}
+
+// store runs the scripts of the steps that have no error yet. It returns the outbox entries that are to be carried out.
+func (s *Store) store(ctx context.Context, steps []fleet.Step, errs []error) []entry {
+	var entries []entry
+	for groups := range slices.Chunk(s.groups(steps, errs), callsPerPipeline) {
+		calls := make([]*call, len(groups))
+		for i, g := range groups {
+			calls[i] = &g.call
+		}
+		s.run(ctx, calls)
+		for _, g := range groups {
+			entries = g.read(steps, errs, entries)
+		}
+	}
+	return entries
 }
 
 func fill(errs []error, err error) []error {
@@ -71,14 +111,17 @@ func fill(errs []error, err error) []error {
 }
 
 // groups puts the steps into script calls: those of one shard together, since a Cluster runs a script in one slot; any
-// together where there is no Cluster. Steps of one unit stay in order.
-func (s *Store) groups(steps []fleet.Step) []*group {
+// together where there is no Cluster. Steps of one unit stay in order. Steps with an error are left out.
+func (s *Store) groups(steps []fleet.Step, errs []error) []*group {
 	var all []*group
 	open := map[int]*group{} // the group that still has room
 	for i := range steps {
+		if errs[i] != nil {
+			continue
+		}
 		together := s.together(steps[i].Unit)
 		g := open[together]
-		if g == nil || len(g.steps) == stepsPerCall {
+		if g == nil || len(g.steps) == s.stepsPerCall {
 			g = &group{call: call{script: &s.scripts.step}}
 			g.args = append(g.args, s.cfg.Now().Unix(), int64(s.cfg.TrackRetention.Seconds()), outboxMost)
 			open[together] = g
@@ -111,7 +154,7 @@ func (s *Store) add(g *group, st *fleet.Step) {
 	record = append(record, st.State...)
 
 	more := ""
-	if follows(st) {
+	if len(st.Events)+len(st.Closed)+len(st.Opened) > 0 {
 		more = fmt.Sprintf("%d %d %d", len(st.Events), len(st.Closed), len(st.Opened))
 	}
 	segments := 0
@@ -130,7 +173,9 @@ func (s *Store) add(g *group, st *fleet.Step) {
 	if more == "" {
 		return
 	}
-	g.args = append(g.args, appendFrame(nil, st))
+	if len(st.Events) > 0 {
+		g.args = append(g.args, appendFrame(nil, st.Events))
+	}
 	for _, e := range st.Events {
 		g.args = append(g.args, e.ID, e.Revision, e.FixTime.Unix(), e.AppendBinary(nil))
 	}
@@ -140,11 +185,6 @@ func (s *Store) add(g *group, st *fleet.Step) {
 	for _, fence := range st.Opened {
 		g.args = append(g.args, fence)
 	}
-}
-
-// follows reports whether other slots have to hear of the step.
-func follows(st *fleet.Step) bool {
-	return len(st.Events)+len(st.Closed)+len(st.Opened) > 0 || st.Position.Cell != st.PrevCell
 }
 
 // read takes the answers of a group's steps into errs, and the outbox entries that are to be carried out into entries.

@@ -31,14 +31,16 @@ func event(id string) fleet.EventRecord {
 	return fleet.EventRecord{ID: id, Revision: 1, FixTime: time.Unix(1_764_000_000, 0).UTC(), Data: []byte(id)}
 }
 
-// commitOnly stores steps and dies before anything is carried out.
+// commitOnly stores steps and dies before anything is done that follows from them.
 func commitOnly(t *testing.T, s *Store, steps ...fleet.Step) {
 	t.Helper()
 	errs := make([]error, len(steps))
-	for _, g := range s.groups(steps) {
-		s.run(t.Context(), []*call{&g.call})
-		g.read(steps, errs, nil)
+	w := newWork()
+	for i := range steps {
+		w.arrivals(i, &steps[i])
 	}
+	s.carry(t.Context(), w, func(i int, err error) { errs[i] = err })
+	s.store(t.Context(), steps, errs)
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +89,7 @@ func TestSweepCarriesOutWhatACrashLeft(t *testing.T) {
 			fleet.Step{Unit: "a", Expect: 1, Position: position("a", shanghai), PrevCell: qingdao, Closed: []string{"gate"}, Events: []fleet.EventRecord{event("exit")}},
 			fleet.Step{Unit: "b", Position: position("b", shanghai), Opened: []string{"yard"}, Events: []fleet.EventRecord{event("enter")}})
 
-		// Before the sweep the indexes are behind, but say nothing wrong.
+		// Before the sweep the indexes have too much, but answers are right.
 		if ps, err := s.InCells(t.Context(), []cell.ID{qingdao}); err != nil || len(ps) != 0 {
 			t.Errorf("InCells(left) = %v, %v", ps, err)
 		}
@@ -95,6 +97,9 @@ func TestSweepCarriesOutWhatACrashLeft(t *testing.T) {
 			t.Errorf("Inside(left) = %v, %v", us, err)
 		}
 
+		if us, err := s.Inside(t.Context(), "yard"); err != nil || !slices.Equal(us, []fleet.UnitID{"b"}) {
+			t.Errorf("Inside(entered) = %v, %v, want b", us, err)
+		}
 		other := open(t, Config{URL: url})
 		woken := make(chan error, 1)
 		go func() { woken <- s.WaitEvents(t.Context(), 1) }()
@@ -138,7 +143,7 @@ func TestNextStepCarriesOutTheOneBefore(t *testing.T) {
 	}
 }
 
-// What two nodes carry out of one unit may come in the wrong order.
+// What several nodes do of one unit may come in the wrong order.
 func TestLateWorkOverturnsNothing(t *testing.T) {
 	s := empty(t, Config{URL: redistest.Start(t, redistest.Options{NoAOF: true}).URL})
 	steps := []fleet.Step{
@@ -148,10 +153,10 @@ func TestLateWorkOverturnsNothing(t *testing.T) {
 	}
 	commitOnly(t, s, steps...)
 	for _, i := range []int{2, 0, 1, 0, 2, 1} {
-		e := entry{unit: "u", data: "12345678" + string(appendFrame(nil, &steps[i]))}
-		if err := s.carryOut(t.Context(), []entry{e})[0]; err != nil {
-			t.Fatal(err)
-		}
+		w := newWork()
+		w.arrivals(i, &steps[i])
+		w.departures(&steps[i])
+		s.carry(t.Context(), w, func(_ int, err error) { t.Error(err) })
 	}
 	if ps, err := s.InCells(t.Context(), []cell.ID{qingdao}); err != nil || len(ps) != 1 {
 		t.Errorf("InCells(qingdao) = %v, %v, want the unit", ps, err)
@@ -172,16 +177,45 @@ func TestLateWorkOverturnsNothing(t *testing.T) {
 	}
 }
 
-func TestStaleEntriesAreNotToldAndGo(t *testing.T) {
+// Readers that come between the announcement of a step and the step must not take the announcement for a stale entry.
+func TestAnnouncementsAreNotStale(t *testing.T) {
 	s := empty(t, Config{URL: redistest.Start(t, redistest.Options{NoAOF: true}).URL})
-	if errs := s.Commit(t.Context(), []fleet.Step{{Unit: "u", Position: position("u", qingdao)}}); errs[0] != nil {
+	if errs := s.Commit(t.Context(), []fleet.Step{{Unit: "u", Position: position("u", shanghai)}}); errs[0] != nil {
 		t.Fatal(errs[0])
 	}
-	for _, unit := range []string{"u", "never committed"} {
-		if err := s.client.HSet(t.Context(), cellKey(shanghai), unit, 9).Err(); err != nil {
+	steps := []fleet.Step{{Unit: "u", Expect: 1, Position: position("u", qingdao), PrevCell: shanghai, Opened: []string{"gate"}}}
+	w := newWork()
+	w.arrivals(0, &steps[0])
+	s.carry(t.Context(), w, func(_ int, err error) { t.Error(err) })
+	if ps, err := s.InCells(t.Context(), []cell.ID{qingdao}); err != nil || len(ps) != 0 {
+		t.Errorf("InCells before the step = %v, %v, want none", ps, err)
+	}
+	if us, err := s.Inside(t.Context(), "gate"); err != nil || len(us) != 0 {
+		t.Errorf("Inside before the step = %v, %v, want none", us, err)
+	}
+	errs := make([]error, 1)
+	if s.store(t.Context(), steps, errs); errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	if ps, err := s.InCells(t.Context(), []cell.ID{qingdao}); err != nil || len(ps) != 1 {
+		t.Errorf("InCells after the step = %v, %v, want the unit", ps, err)
+	}
+	if us, err := s.Inside(t.Context(), "gate"); err != nil || len(us) != 1 {
+		t.Errorf("Inside after the step = %v, %v, want the unit", us, err)
+	}
+}
+
+func TestStaleEntriesAreNotToldAndGo(t *testing.T) {
+	s := empty(t, Config{URL: redistest.Start(t, redistest.Options{NoAOF: true}).URL})
+	errs := s.Commit(t.Context(), []fleet.Step{{Unit: "u", Position: position("u", qingdao)}, {Unit: "u2", Position: position("u2", qingdao)}})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for unit, version := range map[string]int{"u": 1, "u2": 99, "never committed": 7} {
+		if err := s.client.HSet(t.Context(), cellKey(shanghai), unit, version).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.client.HSet(t.Context(), insideKey("gate"), unit, 9).Err(); err != nil {
+		if err := s.client.HSet(t.Context(), insideKey("gate"), unit, version).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -231,9 +265,9 @@ func TestSentTwice(t *testing.T) {
 		{Unit: "quiet", State: []byte("s"), Track: []fleet.Segment{{Day: 1, Data: []byte("x")}}},
 		{Unit: "moved", Position: position("moved", qingdao), Track: []fleet.Segment{{Day: 1, Data: []byte("y")}}, Events: []fleet.EventRecord{event("e")}},
 	}
-	groups := s.groups(steps)
+	errs := make([]error, 2)
+	groups := s.groups(steps, errs)
 	for range 2 {
-		errs := make([]error, 2)
 		var entries []entry
 		for _, g := range groups {
 			s.run(t.Context(), []*call{&g.call})
@@ -281,8 +315,8 @@ func TestScriptsAreLoadedAgain(t *testing.T) {
 
 func TestFullOutboxRefusesSteps(t *testing.T) {
 	s := empty(t, Config{URL: redistest.Start(t, redistest.Options{NoAOF: true}).URL})
-	commitOnly(t, s, fleet.Step{Unit: "u", Opened: []string{string(make([]byte, outboxMost+1))}})
-	st := fleet.Step{Unit: "u", Expect: 1, Opened: []string{"gate"}}
+	commitOnly(t, s, fleet.Step{Unit: "u", Events: []fleet.EventRecord{{ID: "big", Revision: 1, Data: make([]byte, outboxMost)}}})
+	st := fleet.Step{Unit: "u", Expect: 1, Events: []fleet.EventRecord{event("e")}}
 	if err := s.Commit(t.Context(), []fleet.Step{st})[0]; !errors.Is(err, fleet.ErrUnavailable) || !errors.Is(err, errOutboxFull) {
 		t.Fatalf("Commit = %v, want unavailable: outbox full", err)
 	}

@@ -7,8 +7,8 @@ import (
 	"dipper/fleet/cell"
 )
 
-// What lies where. The part in braces is the hash tag: keys with the same tag are in the same slot. s is a unit's shard in
-// three hexadecimal digits, p a cell of cell.Directory in hexadecimal.
+// What lies where. The part in braces is the hash tag: keys with the same tag are in the same slot. s is the tag of a unit's
+// shard, p a cell of cell.Directory in hexadecimal.
 //
 //	v:{s}:unit       string  version 8, nonce 8, position 72, state; the commit point
 //	t:{s}:unit:day   string  the day's segments, appended; expires with retention
@@ -17,11 +17,11 @@ import (
 //	y:{s}:unit       zset    event id by fix time in seconds
 //	f:{s}:unit       set     fences with an open visit
 //	u:{s}            set     the shard's units
-//	o:{s}            hash    outbox: unit → what its steps still have to tell other slots
-//	c:{p}:cell       hash    unit → version of the step that brought it into the cell
+//	o:{s}            hash    outbox: unit → events that may not be in the log yet
+//	c:{p}:cell       hash    unit → version of the step that brings it into the cell
 //	d:{p}            set     occupied working cells below p
 //	d                set     every p that ever was occupied: 41,162 at most
-//	i:fence          hash    unit → version of the step that opened the visit
+//	i:fence          hash    unit → version of the step that opens the visit
 //	{e}:log          stream  n-0: event id → event
 //	{e}:ids          hash    event id → first entry, last entry, revisions in the log
 //	g:{kind}         hash    document id → revision:data
@@ -31,10 +31,6 @@ const (
 	logIDs    = "{e}:ids"
 	worldKey  = "d"
 )
-
-// shards is the number of hash tags of units. A power of two large enough that the tags, which fall on the 16,384 slots
-// at random, spread evenly over tens of masters, and small enough that visiting every outbox costs a millisecond.
-const shards = 1024
 
 // shardOf is the shard of a unit: FNV-1a of its id. It must never change, or units would be looked for elsewhere.
 func shardOf(unit fleet.UnitID) int {
@@ -46,17 +42,12 @@ func shardOf(unit fleet.UnitID) int {
 	return int(h % shards)
 }
 
-const hexDigits = "0123456789abcdef"
-
-// appendTag appends a shard's hash tag with its braces.
-func appendTag(dst []byte, shard int) []byte {
-	return append(dst, '{', hexDigits[shard>>8&0xf], hexDigits[shard>>4&0xf], hexDigits[shard&0xf], '}')
-}
-
 func unitKey(kind byte, unit fleet.UnitID) string {
-	key := make([]byte, 0, len("v:{000}:")+len(unit))
-	key = appendTag(append(key, kind, ':'), shardOf(unit))
-	return string(append(append(key, ':'), unit...))
+	tag := shardTags[shardOf(unit)]
+	key := make([]byte, 0, len("v:{}:")+len(tag)+len(unit))
+	key = append(key, kind, ':', '{')
+	key = append(append(key, tag...), '}', ':')
+	return string(append(key, unit...))
 }
 
 func recordKey(unit fleet.UnitID) string { return unitKey('v', unit) }
@@ -65,7 +56,9 @@ func trackKey(unit fleet.UnitID, day fleet.Day) string {
 	return unitKey('t', unit) + ":" + strconv.Itoa(int(day))
 }
 
-func shardKey(kind byte, shard int) string { return string(appendTag([]byte{kind, ':'}, shard)) }
+func shardKey(kind byte, shard int) string {
+	return string([]byte{kind, ':', '{'}) + shardTags[shard] + "}"
+}
 
 func hexCell(c cell.ID) string { return strconv.FormatUint(uint64(c), 16) }
 

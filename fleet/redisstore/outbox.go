@@ -1,125 +1,107 @@
 package redisstore
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 
 	"dipper/fleet"
-	"dipper/fleet/cell"
 )
 
-// entry is what a unit's outbox holds: the version of the last step in it (8 bytes), then a frame of each step that has
-// not been carried out, oldest first.
+// outboxMost bounds a unit's outbox entry. It fills only while the master of the event log is down and the unit's is up.
+const outboxMost = 256 << 10
+
+// errOutboxFull: too many events of this unit still wait to be logged.
+var errOutboxFull = errors.New("outbox full")
+
+// entry is what a unit's outbox holds: the version of the last step in it (8 bytes), then a frame of each step whose
+// events are not known to be in the log, oldest first.
 type entry struct {
 	unit fleet.UnitID
 	data string
 	step int // the place in Commit's steps; of no meaning in a sweep
 }
 
-// frame is what one step has to tell other slots.
-type frame struct {
-	version        uint64 // that the step made
-	from, to       cell.ID
-	closed, opened []string
-	events         []fleet.EventRecord
-}
+// version is that of the last step in the entry.
+func (e entry) version() string { return e.data[:min(8, len(e.data))] }
 
-// appendFrame appends the frame of a step with its length before it.
-func appendFrame(dst []byte, st *fleet.Step) []byte {
-	body := binary.BigEndian.AppendUint64(nil, st.Expect+1)
-	body = binary.BigEndian.AppendUint64(body, uint64(st.PrevCell))
-	body = binary.BigEndian.AppendUint64(body, uint64(st.Position.Cell))
-	body = appendNames(body, st.Closed)
-	body = appendNames(body, st.Opened)
-	body = binary.AppendUvarint(body, uint64(len(st.Events)))
-	for _, e := range st.Events {
-		body = appendBytes(body, e.AppendBinary(nil))
-	}
-	return appendBytes(dst, body)
-}
-
-func appendNames(dst []byte, names []string) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(names)))
-	for _, n := range names {
-		dst = appendBytes(dst, []byte(n))
+// appendFrame appends a step's events with their length before them.
+func appendFrame(dst []byte, events []fleet.EventRecord) []byte {
+	for _, e := range events {
+		b := e.AppendBinary(nil)
+		dst = append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 	}
 	return dst
 }
 
-func appendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+// events takes an entry apart; fleet.ErrStored if it is damaged.
+func (e entry) events() ([]fleet.EventRecord, error) {
+	var events []fleet.EventRecord
+	rest := []byte(e.data[len(e.version()):])
+	for len(rest) > 0 {
+		n, used := binary.Uvarint(rest)
+		if used <= 0 || n > uint64(len(rest)-used) {
+			return nil, fleet.ErrStored
+		}
+		end := used + int(n)
+		event, err := fleet.DecodeEventRecord(rest[used:end])
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, event)
+		rest = rest[end:]
+	}
+	return events, nil
 }
 
-// version is that of the last step in the entry.
-func (e entry) version() string { return e.data[:min(8, len(e.data))] }
-
-// frames takes an entry apart; fleet.ErrStored if it is damaged.
-func (e entry) frames() ([]frame, error) {
-	r := byteReader{rest: []byte(e.data)}
-	r.take(8)
-	var frames []frame
-	for len(r.rest) > 0 && !r.failed {
-		f := byteReader{rest: r.bytes()}
-		frames = append(frames, f.frame())
-		r.failed = r.failed || f.failed || len(f.rest) > 0
+// post adds the entries' events to the work; the owners are the entries' places. It returns the errors of damaged entries.
+func (w *work) post(entries []entry) []error {
+	errs := make([]error, len(entries))
+	for i, e := range entries {
+		events, err := e.events()
+		if err != nil {
+			errs[i] = unavailable(fmt.Errorf("outbox entry of %s: %w", e.unit, err))
+		}
+		for _, event := range events {
+			w.event(i, event)
+		}
 	}
-	if r.failed {
-		return nil, fleet.ErrStored
-	}
-	return frames, nil
+	return errs
 }
 
-// byteReader reads from the front of rest; failed stays set once there was too little.
-type byteReader struct {
-	rest   []byte
-	failed bool
+// carryOut logs the entries' events, does the rest of the work with them, and clears what was done from the outboxes. It returns one
+// error per entry. Doing it twice, or late, is harmless.
+func (s *Store) carryOut(ctx context.Context, entries []entry, w work) []error {
+	errs := w.post(entries)
+	s.carry(ctx, w, func(i int, err error) { errs[i] = err })
+	s.clear(ctx, entries, errs)
+	return errs
 }
 
-func (r *byteReader) take(n int) []byte {
-	if n < 0 || n > len(r.rest) {
-		r.failed, r.rest = true, nil
-		return nil
+// clear takes the entries without an error from their outboxes. Failing is harmless: a sweep does them again.
+func (s *Store) clear(ctx context.Context, entries []entry, errs []error) {
+	const unitsPerCall = 50
+	open := map[int]*call{} // the call that still has room
+	var calls []*call
+	for i, e := range entries {
+		if errs[i] != nil {
+			continue
+		}
+		together := s.together(e.unit)
+		c := open[together]
+		if c == nil || len(c.keys) == unitsPerCall {
+			c = &call{script: &s.scripts.clear}
+			open[together] = c
+			calls = append(calls, c)
+		}
+		c.keys = append(c.keys, shardKey('o', shardOf(e.unit)))
+		c.args = append(c.args, string(e.unit), e.version())
 	}
-	b := r.rest[:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *byteReader) uint64() uint64 {
-	b := r.take(8)
-	if b == nil {
-		return 0
+	s.run(ctx, calls)
+	for _, c := range calls {
+		if err := c.cmd.Err(); err != nil {
+			s.cfg.Log.Debug("outbox not cleared", "err", err)
+		}
 	}
-	return binary.BigEndian.Uint64(b)
-}
-
-// length reads a count or a length, which cannot be more than the bytes that are left.
-func (r *byteReader) length() int {
-	n, used := binary.Uvarint(r.rest)
-	if used <= 0 || n > uint64(len(r.rest)-used) {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[used:]
-	return int(n)
-}
-
-func (r *byteReader) bytes() []byte { return r.take(r.length()) }
-
-func (r *byteReader) names() []string {
-	var names []string
-	for range r.length() {
-		names = append(names, string(r.bytes()))
-	}
-	return names
-}
-
-func (r *byteReader) frame() frame {
-	f := frame{version: r.uint64(), from: cell.ID(r.uint64()), to: cell.ID(r.uint64())}
-	f.closed, f.opened = r.names(), r.names()
-	for range r.length() {
-		e, err := fleet.DecodeEventRecord(r.bytes())
-		r.failed = r.failed || err != nil
-		f.events = append(f.events, e)
-	}
-	return f
 }

@@ -11,7 +11,7 @@ import (
 
 // scrub adds what the indexes lack of a shard's units. A master of a Cluster that comes back without its last seconds may have
 // lost that a unit came into a cell, while the unit's own master has not; a parked unit would then stay unseen until it
-// moves. What indexes have too much is removed where it is read. It returns how much was missing.
+// moves. (What indexes have too much is removed where it is read.) It returns how much was missing.
 func (s *Store) scrub(ctx context.Context, shard int) (missing int, err error) {
 	members, err := s.client.SMembers(ctx, shardKey('u', shard)).Result()
 	if err != nil {
@@ -40,35 +40,36 @@ func (s *Store) scrubUnits(ctx context.Context, units []fleet.UnitID) (missing i
 	if err != nil {
 		return 0, err
 	}
-	// One frame for each entry that should be there, so that what is missing is carried out as if its step had just been made.
-	var want []frame
-	var whose []fleet.UnitID
+	w := newWork()
 	p := s.client.Pipeline()
-	var has []*redis.BoolCmd
+	type check struct {
+		has *redis.BoolCmd
+		add func()
+	}
+	var checks []check
 	for i, u := range units {
+		version := heads[i].version
 		if c := heads[i].position.Cell; c != 0 {
-			want, whose = append(want, frame{version: heads[i].version, to: c}), append(whose, u)
-			has = append(has, p.HExists(ctx, cellKey(c), string(u)))
+			checks = append(checks, check{p.HExists(ctx, cellKey(c), string(u)), func() { w.enter(i, u, c, version) }})
 		}
 		for _, fence := range visits[i] {
-			want, whose = append(want, frame{version: heads[i].version, opened: []string{fence}}), append(whose, u)
-			has = append(has, p.HExists(ctx, insideKey(fence), string(u)))
+			checks = append(checks, check{p.HExists(ctx, insideKey(fence), string(u)), func() { w.open(i, u, fence, version) }})
 		}
 	}
-	if len(has) == 0 {
+	if len(checks) == 0 {
 		return 0, nil
 	}
 	if _, err := p.Exec(ctx); err != nil {
 		return 0, readError(ctx, err)
 	}
-	w := newWork()
-	for i, cmd := range has {
-		if !cmd.Val() {
-			w.add(i, whose[i], want[i])
+	for _, c := range checks {
+		if !c.has.Val() {
+			c.add()
 			missing++
 		}
 	}
-	return missing, s.do(ctx, w)
+	s.carry(ctx, w, func(_ int, e error) { err = e })
+	return missing, err
 }
 
 // visits reads the fences in which each unit has an open visit.
@@ -86,14 +87,4 @@ func (s *Store) visits(ctx context.Context, units []fleet.UnitID) ([][]string, e
 		fences[i] = set.Val()
 	}
 	return fences, nil
-}
-
-// do carries out work that is not of an outbox, and returns the first error.
-func (s *Store) do(ctx context.Context, w work) error {
-	failed := map[int]error{}
-	s.carry(ctx, w, func(i int, err error) { failed[i] = err })
-	for i := range failed {
-		return failed[i]
-	}
-	return nil
 }

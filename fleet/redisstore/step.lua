@@ -5,7 +5,8 @@
 -- ARGV     now, track retention (seconds, 0 for ever), most bytes an outbox entry may have; then of each step:
 --          version it expects ("" none), new record, what follows ("" nothing, else "events closed opened"), segments;
 --          of each segment: day, data;
---          where something follows: the outbox frame; of each event: id, revision, time (s), data; fences closed; fences opened
+--          where something follows: the outbox frame, if there are events; of each event: id, revision, time (s), data;
+--          fences closed; fences opened
 --
 -- Returns of each step: 0 conflict, 1 stored, -1 outbox full, or (stored) the outbox entry that is now to be carried out.
 local now, retain, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -52,25 +53,32 @@ local function counts(more)
   return tonumber(events), tonumber(closed), tonumber(opened)
 end
 
-local function follow(own, tag, unit, more, version)
-  local events, closed, opened = counts(more)
-  local frame = ARGV[p]
-  p = p + 1
-  for _ = 1, events do event(own) end
-  if events > 0 then forget(own) end
-  for _ = 1, closed do call('SREM', 'f' .. own, ARGV[p]); p = p + 1 end
-  for _ = 1, opened do call('SADD', 'f' .. own, ARGV[p]); p = p + 1 end
+local function post(tag, unit, frame, version)
   local box = call('HGET', 'o:' .. tag, unit)
   local entry = version .. (box and sub(box, VERSION + 1) or '') .. frame
   call('HSET', 'o:' .. tag, unit, entry)
   return entry
 end
 
+local function follow(own, tag, unit, more, version)
+  local events, closed, opened = counts(more)
+  local result = 1
+  if events > 0 then
+    result = post(tag, unit, ARGV[p], version)
+    p = p + 1
+    for _ = 1, events do event(own) end
+    forget(own)
+  end
+  for _ = 1, closed do call('SREM', 'f' .. own, ARGV[p]); p = p + 1 end
+  for _ = 1, opened do call('SADD', 'f' .. own, ARGV[p]); p = p + 1 end
+  return result
+end
+
 local function skip(more, n)
   p = p + 2 * n
   if more ~= '' then
     local events, closed, opened = counts(more)
-    p = p + 1 + 4 * events + closed + opened
+    p = p + (events > 0 and 1 or 0) + 4 * events + closed + opened
   end
 end
 

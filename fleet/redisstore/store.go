@@ -36,6 +36,8 @@ type Store struct {
 	scripts scripts
 	nonce   atomic.Uint64 // names each step and document change, so that one sent twice is known again
 
+	stepsPerCall int // the constant but in the benchmark that chose it
+
 	ctx    context.Context // ends with Close; for the goroutines that wait for news
 	cancel context.CancelFunc
 
@@ -69,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, client: client, scripts: sc, tails: map[string]*tail{}}
+	s := &Store{cfg: cfg, client: client, scripts: sc, stepsPerCall: stepsPerCall, tails: map[string]*tail{}}
 	s.cluster, _ = client.(*redis.ClusterClient)
 	var seed [8]byte
 	if _, err := rand.Read(seed[:]); err != nil {

@@ -13,11 +13,11 @@ import (
 )
 
 // sweepEvery is how often Run looks into the outboxes. What it finds twice is left over from a crash, or from a time when the
-// indexes' masters were down; what it finds once is most likely just being carried out.
+// log's master was down; what it finds once is most likely just being carried out.
 const sweepEvery = 5 * time.Second
 
 // scrubbed is how many shards a round looks through for missing index entries: all of them in about ten minutes.
-const scrubbed = 8
+const scrubbed = 2
 
 // Run carries out what a crash left in the outboxes, and now and then looks for index entries that are missing, until ctx
 // ends. Any number of nodes may run it at once.
@@ -74,7 +74,7 @@ func (s *Store) sweep(ctx context.Context, due func(entry) bool) (map[fleet.Unit
 		}
 		entries = slices.DeleteFunc(entries, func(e entry) bool { return !due(e) })
 		for part := range slices.Chunk(entries, pipelined) {
-			failed := errors.Join(s.carryOut(ctx, part)...)
+			failed := errors.Join(s.carryOut(ctx, part, newWork())...)
 			if failed != nil {
 				errs = append(errs, failed)
 			} else {

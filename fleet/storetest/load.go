@@ -95,17 +95,23 @@ func (l *Load) Warm(write func([]fleet.Step)) {
 	}
 }
 
-// Group makes the next group of steps and writes it; only the writing is timed.
-func (l *Load) Group(write func([]fleet.Step)) {
+// Meter adds up how long it took to write how many fixes.
+type Meter struct {
+	fixes int
+	spent time.Duration
+}
+
+// Time makes the load's next group of steps and writes it; only the writing is timed.
+func (m *Meter) Time(l *Load, write func([]fleet.Step)) {
 	steps := l.next()
 	start := time.Now()
 	write(steps)
-	l.spent += time.Since(start)
-	l.timed += len(steps) * l.fixes
+	m.spent += time.Since(start)
+	m.fixes += len(steps) * l.fixes
 }
 
-// Rate is fixes/s of the groups so far.
-func (l *Load) Rate() float64 { return float64(l.timed) / l.spent.Seconds() }
+// Rate is fixes/s.
+func (m *Meter) Rate() float64 { return float64(m.fixes) / m.spent.Seconds() }
 
 // MustStore commits steps that must all be stored.
 func MustStore(b *testing.B, s fleet.Store, steps []fleet.Step) {
