@@ -205,6 +205,25 @@ try {
     await page.locator(".editor .actions button", { hasText: "Cancel" }).click();
   });
 
+  await step("a shape is typed, and its corner dragged on the map", async () => {
+    await page.locator('[data-tool="polygon"]').click();
+    await page.locator(".hinting .actions button").first().click();
+    await page.locator(".coordinates summary").click();
+    const corner = page.locator(".coordinates tbody tr").nth(0).locator("input").first();
+    const before = await corner.inputValue();
+    const box = await page.locator(".map-canvas").boundingBox();
+    const [x, y] = [box.x + box.width * (3 / 8), box.y + box.height * (5 / 8)];
+    await until("the corner to follow the mouse", async () => {
+      await page.mouse.move(x, y, { steps: 3 });
+      await page.mouse.down();
+      await page.mouse.move(x - 50, y + 30, { steps: 6 });
+      await page.mouse.up();
+      await page.waitForTimeout(500);
+      return (await corner.inputValue()) !== before;
+    });
+    await page.locator(".editor .actions button", { hasText: "Cancel" }).click();
+  });
+
   await step("language and theme are switched and kept", async () => {
     await page.locator(".lang").click();
     await page.locator("#tab-vehicles", { hasText: "车船" }).waitFor();
@@ -242,6 +261,7 @@ try {
     await page.locator(".fence-item", { hasText: fenceName }).locator(".icon").click();
     await page.locator(".editor .push").click();
     await page.locator(".confirm .danger").click();
+    await page.locator(".tools").waitFor();
     await page.locator(".fence-list b", { hasText: fenceName }).waitFor({ state: "detached" });
   });
 

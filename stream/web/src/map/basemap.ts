@@ -70,7 +70,7 @@ function shores(ring: Point[]): Point[][] {
 }
 
 /** Steps of the net in degrees: round ones, then minutes as on a chart. */
-const STEPS = [30, 10, 5, 2, 1, 1 / 2, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120, 1 / 300, 1 / 600];
+const STEPS = [30, 10, 5, 2, 1, 1 / 2, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120, 1 / 300, 1 / 600, 1 / 1800, 1 / 3600];
 
 /** The step of the net that gives about eight lines across so many degrees. */
 export function gridStep(span: number): number {
