@@ -113,3 +113,32 @@ func benchFix(unit int, seq track.Seq) positioning.Fix {
 	f.Sats.Used[positioning.BeiDou], f.Sats.Used[positioning.GPS] = 11, 8
 	return f
 }
+
+// BenchmarkLate is what one late fix costs a unit with a day of fixes at 1 Hz: the stored day is read, and the ledger runs again from a
+// checkpoint before the fix.
+func BenchmarkLate(b *testing.B) {
+	const day = 86_000
+	for _, by := range []time.Duration{10 * time.Second, 5 * time.Minute, time.Hour, 12 * time.Hour} {
+		b.Run("by="+by.String(), func(b *testing.B) {
+			f := run(b, fleet.Config{Store: newModelStore()})
+			defer f.stop()
+			start := testStart.Truncate(24 * time.Hour)
+			fixes := fixesAt(start, time.Second, day)
+			for i := 0; i < day; i += 10 {
+				if err := f.Accept(b.Context(), "u", track.Batch{Series: 1e9, First: track.Seq(i + 1), Fixes: fixes[i : i+10]}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			late := fixes[day-1].Time.Add(-by)
+			for seq := track.Seq(day + 1); b.Loop(); seq++ {
+				late = late.Add(time.Millisecond)
+				one := fixesAt(late, time.Second, 1)
+				if err := f.Accept(b.Context(), "u", track.Batch{Series: 1e9, First: seq, Fixes: one}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			s := f.Stats()
+			b.ReportMetric(float64(s.RedecidedFixes)/float64(s.LateBatches), "fixes-again/batch")
+		})
+	}
+}

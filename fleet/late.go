@@ -122,7 +122,7 @@ func (f *Fleet) hasWholeTrack(ctx context.Context, unit UnitID, v *vehicle) (boo
 
 // fixesOf appends the stored fixes of a day that count, from a time on, in no order.
 func (f *Fleet) fixesOf(ctx context.Context, unit UnitID, day Day, from time.Time, dst []TrackFix) ([]TrackFix, error) {
-	err := f.eachBatch(ctx, unit, day, func(b track.Batch) {
+	err := f.eachBatch(ctx, unit, day, from, func(b track.Batch) {
 		for i := range b.Fixes {
 			x := TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]}
 			if x.counts() && !x.Fix.Time.Before(from) {
@@ -133,13 +133,18 @@ func (f *Fleet) fixesOf(ctx context.Context, unit UnitID, day Day, from time.Tim
 	return dst, err
 }
 
-// eachBatch gives the stored batches of a day, in the order in which they were committed.
-func (f *Fleet) eachBatch(ctx context.Context, unit UnitID, day Day, fn func(track.Batch)) error {
+// eachBatch gives the stored batches of a day in the order in which they were committed, but those of which all is older than a time.
+func (f *Fleet) eachBatch(ctx context.Context, unit UnitID, day Day, from time.Time, fn func(track.Batch)) error {
 	data, err := f.store.Track(ctx, unit, day)
 	if err != nil {
 		return err
 	}
 	for len(data) > 0 {
+		_, newest, size, err := track.BatchTimes(data)
+		if err == nil && newest.Before(from) {
+			data = data[size:]
+			continue
+		}
 		b, rest, err := track.DecodeBatch(data)
 		if err != nil {
 			return fmt.Errorf("%w: track of %s, day %d, %d bytes before its end: %w", ErrStored, unit, day, len(data), err)

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"time"
 
 	"dipper/fleet/cell"
 	"dipper/geofence"
@@ -20,7 +21,7 @@ func (f *Fleet) rebuild(ctx context.Context, unit UnitID) (vehicle, error) {
 	var fixes []TrackFix
 	for _, day := range days {
 		fixes = fixes[:0]
-		err := f.eachBatch(ctx, unit, day, func(b track.Batch) {
+		err := f.eachBatch(ctx, unit, day, time.Time{}, func(b track.Batch) {
 			v.hold(b.Series, track.Range{First: b.First, Last: b.Last()})
 			for i := range b.Fixes {
 				if x := (TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]}); x.counts() {

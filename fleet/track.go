@@ -28,7 +28,7 @@ func (f *Fleet) Track(ctx context.Context, id UnitID, from, to time.Time, limit 
 			continue
 		}
 		start := len(fixes)
-		err := f.eachBatch(ctx, id, day, func(b track.Batch) {
+		err := f.eachBatch(ctx, id, day, from, func(b track.Batch) {
 			for i := range b.Fixes {
 				if t := b.Fixes[i].Time; !t.Before(from) && !t.After(to) {
 					fixes = append(fixes, TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]})

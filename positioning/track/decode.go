@@ -104,6 +104,17 @@ func decodeColumns(in *reader, b Batch) error {
 func corrupt(what string) error { return fmt.Errorf("%w: batch: %s", ErrCorrupt, what) }
 
 func decodeTimes(in *reader, nibble byte, values []int64, b Batch) bool {
+	if !readTimes(in, nibble, values, b.Series) {
+		return false
+	}
+	for i, ms := range values {
+		b.Fixes[i].Time = time.UnixMilli(ms).UTC()
+	}
+	return true
+}
+
+// readTimes fills values with the times of the fixes in Unix milliseconds.
+func readTimes(in *reader, nibble byte, values []int64, series Series) bool {
 	unit := int64(1)
 	if nibble >= timesInSeconds {
 		unit, nibble = 1000, nibble-timesInSeconds
@@ -116,11 +127,10 @@ func decodeTimes(in *reader, nibble byte, values []int64, b Batch) bool {
 		if v > maxTimeMs/unit || v < minTimeMs/unit-maxTimeMs/unit { // far outside; keeps the sum from overflowing
 			return false
 		}
-		ms := v*unit + int64(b.Series)*1000
-		if ms < minTimeMs || ms > maxTimeMs {
+		values[i] = v*unit + int64(series)*1000
+		if values[i] < minTimeMs || values[i] > maxTimeMs {
 			return false
 		}
-		b.Fixes[i].Time = time.UnixMilli(ms).UTC()
 	}
 	return true
 }
