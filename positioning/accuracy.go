@@ -9,6 +9,7 @@ const (
 	ErrUnknown  ErrSource = iota // neither GST nor HDOP, or dead reckoning, whose error grows with every second
 	ErrFromGST                   // the receiver's own estimate
 	ErrFromHDOP                  // HDOP times the range error that is usual for the kind of solution
+	ErrStated                    // the receiver's own estimate in GBS, PUBX, PQTMEPE or PGRME
 	numErrSources
 )
 
@@ -29,9 +30,13 @@ const (
 )
 
 // estimateError is the horizontal error in metres, 1 sigma, of both axes together: the root of north² + east².
-func estimateError(s Solution, hdop float64, gst gstError) (float64, ErrSource) {
+// The receiver's own word goes first: GST, then stated, from any other sentence, which nmea brings to the same measure.
+func estimateError(s Solution, hdop float64, gst gstError, stated float64) (float64, ErrSource) {
 	if e := math.Hypot(gst.latM, gst.lonM); e > 0 { // NaN and an all-zero GST fail
 		return e, ErrFromGST
+	}
+	if stated > 0 {
+		return stated, ErrStated
 	}
 	uere := uereOf(s)
 	if !(hdop > 0 && hdop < maxMeaningfulHDOP) || math.IsNaN(uere) {

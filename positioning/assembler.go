@@ -135,6 +135,12 @@ func (a *assembler) add(s nmea.Sentence) {
 		if a.enter(m.Time, kindGST) {
 			a.epoch.addGST(m)
 		}
+	case *nmea.VendorFix:
+		if a.enter(m.Time, kindVendor) {
+			a.epoch.addVendor(m)
+		}
+	case *nmea.ErrorEstimate:
+		a.addError(m)
 	case *nmea.GSA:
 		a.untimed(kindGSA).addGSA(m)
 	case *nmea.VTG:
@@ -144,6 +150,15 @@ func (a *assembler) add(s nmea.Sentence) {
 	}
 	if a.open && a.streak >= a.confirm && a.epoch.last == a.ender {
 		a.close(byEnder)
+	}
+}
+
+// addError takes GBS, which has a time, and makers' estimates, which have none.
+func (a *assembler) addError(m *nmea.ErrorEstimate) {
+	if m.Type != nmea.TypeGBS {
+		a.untimed(kindError).addError(m)
+	} else if a.enter(m.Time, kindError) {
+		a.epoch.gbsErrM = m.ErrM
 	}
 }
 
@@ -329,7 +344,11 @@ func (a *assembler) carriedMode() Mode {
 // Before the first date it waits.
 func (a *assembler) dateFix(f Fix, src ErrSource) {
 	key := a.epoch.key
-	date := a.repaired(a.epoch.date, key)
+	date := a.epoch.date
+	if !date.Known() {
+		date = a.epoch.vendor.Date
+	}
+	date = a.repaired(date, key)
 	switch {
 	case date.Known():
 		a.release(date, key)

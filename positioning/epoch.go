@@ -17,6 +17,8 @@ type epoch struct {
 	gllPlace nmea.Position
 
 	rmc, gga, gns, gll word // what each kind says of the fix
+	own                word // what a maker's own sentence says
+	vendor             nmea.VendorFix
 
 	quality    int8 // GGA; -1 not said
 	letter     byte // FAA mode of RMC, else of GNS or GLL; 0 not said
@@ -27,11 +29,12 @@ type epoch struct {
 	courseDeg  float64
 	gst        gstError
 
-	loose            // GSA and VTG that belong here
-	tail   loose     // those since the last timed sentence: the next epoch's where GSA come first
-	counts [16]uint8 // sentences by kind
-	last   mark      // the latest sentence
-	timed  mark      // the latest timed sentence
+	loose         // GSA and VTG that belong here
+	tail    loose // those since the last timed sentence: the next epoch's where GSA come first
+	gbsErrM float64
+	counts  [16]uint8 // sentences by kind
+	last    mark      // the latest sentence
+	timed   mark      // the latest timed sentence
 }
 
 // word is what one kind of sentence says of the fix in an epoch. One yes among several of the kind counts: receivers send a
@@ -61,6 +64,7 @@ type loose struct {
 	used      [nmea.NumSystems]uint64 // bit sets of satellite numbers
 	vtgSpeed  float64                 // m/s
 	vtgCourse float64
+	errM      float64 // PGRME's or PQTMEPE's
 }
 
 // gstError is a receiver's own 1-sigma error, north and east.
@@ -85,19 +89,21 @@ const (
 	kindGST
 	kindGSA
 	kindVTG
+	kindVendor
+	kindError
 )
 
 func newEpoch(key nmea.TimeOfDay, lead loose) epoch {
 	nan := math.NaN()
 	return epoch{
 		key: key, score: -1, quality: -1, satellites: -1, hdop: nan, altitudeM: nan, speedMps: nan, courseDeg: nan,
-		gst: gstError{nan, nan}, loose: lead, tail: newLoose(),
+		gst: gstError{nan, nan}, gbsErrM: nan, loose: lead, tail: newLoose(),
 	}
 }
 
 func newLoose() loose {
 	nan := math.NaN()
-	return loose{gsaHDOP: nan, vtgSpeed: nan, vtgCourse: nan}
+	return loose{gsaHDOP: nan, vtgSpeed: nan, vtgCourse: nan, errM: nan}
 }
 
 // Units of NMEA speeds in metres per second, exact by definition of the knot.
@@ -192,6 +198,21 @@ func (e *epoch) addGST(m *nmea.GST) {
 	}
 }
 
+// addVendor keeps a maker's own fix; what it says counts where the standard's sentences say nothing.
+func (e *epoch) addVendor(m *nmea.VendorFix) {
+	e.own.say(m.Valid && m.Position.Known)
+	if m.Valid {
+		e.vendor = *m
+	}
+}
+
+func (l *loose) addError(m *nmea.ErrorEstimate) {
+	l.n++
+	if m.ErrM > 0 {
+		l.errM = m.ErrM
+	}
+}
+
 func (l *loose) addGSA(m *nmea.GSA) {
 	l.n++
 	l.gsas++
@@ -230,7 +251,7 @@ func (l *loose) merge(o loose) {
 	for _, v := range [...]struct {
 		to   *float64
 		from float64
-	}{{&l.gsaHDOP, o.gsaHDOP}, {&l.vtgSpeed, o.vtgSpeed}, {&l.vtgCourse, o.vtgCourse}} {
+	}{{&l.gsaHDOP, o.gsaHDOP}, {&l.vtgSpeed, o.vtgSpeed}, {&l.vtgCourse, o.vtgCourse}, {&l.errM, o.errM}} {
 		if Known(v.from) {
 			*v.to = v.from
 		}
@@ -286,21 +307,28 @@ func letterRank(c byte) int {
 }
 
 // hasFix reports whether the receiver stands by the position: no kind of sentence denies it. A denial wins because on loss
-// of the fix a receiver keeps writing the last position beside it.
+// of the fix a receiver keeps writing the last position beside it. A maker's own sentence is asked where no other has spoken.
 func (e *epoch) hasFix() bool {
+	if !e.standard() {
+		return e.own == yes && e.mode != ModeNone
+	}
 	if !e.place.Known || e.rmc == no || e.gga == no || e.gns == no || e.gll == no {
 		return false
 	}
 	return e.mode != ModeNone
 }
 
-// positional reports whether the epoch had a sentence that could have held a fix.
-func (e *epoch) positional() bool {
+// standard reports whether the epoch had one of the standard's sentences that could have held a fix.
+func (e *epoch) standard() bool {
 	return e.rmc != silent || e.gga != silent || e.gns != silent || e.gll != silent
 }
 
+// positional reports whether the epoch had a sentence that could have held a fix.
+func (e *epoch) positional() bool { return e.standard() || e.own != silent }
+
 // fix makes a Fix of the epoch but for its date; mode is the last GSA's, for an epoch without one.
 func (e *epoch) fix(carried Mode) (Fix, ErrSource) {
+	e.fill()
 	f := NewFix(nmea.Date{Year: 1970, Month: 1, Day: 1}.At(e.key), geo.Point{Lat: e.place.Lat, Lon: e.place.Lon})
 	f.AltitudeM = e.altitudeM
 	f.SpeedMps, f.CourseDeg = e.speedMps, e.courseDeg
@@ -317,8 +345,44 @@ func (e *epoch) fix(carried Mode) (Fix, ErrSource) {
 	f.Mode = e.dimension(carried)
 	f.Sats = e.sats()
 	var src ErrSource
-	f.ErrM, src = estimateError(f.Solution, f.HDOP, e.gst)
+	f.ErrM, src = estimateError(f.Solution, f.HDOP, e.gst, e.statedError())
 	return f, src
+}
+
+// fill takes from a maker's own sentence what the standard's have not said.
+func (e *epoch) fill() {
+	if e.own != yes {
+		return
+	}
+	v := &e.vendor
+	if !e.place.Known {
+		e.place = v.Position
+	}
+	if e.letter == 0 {
+		e.letter = v.Mode
+	}
+	e.satellites = max(e.satellites, v.Satellites)
+	for _, x := range [...]struct {
+		to   *float64
+		from float64
+	}{{&e.altitudeM, v.AltitudeM}, {&e.speedMps, v.SpeedMps}, {&e.courseDeg, v.CourseDeg}} {
+		if !Known(*x.to) {
+			*x.to = x.from
+		}
+	}
+	if !Known(e.hdop) && !Known(e.gsaHDOP) && v.HDOP > 0 {
+		e.hdop = v.HDOP
+	}
+}
+
+// statedError is the error by the sentences that exist to tell it, the finest first; NaN for none.
+func (e *epoch) statedError() float64 {
+	for _, m := range [...]float64{e.gbsErrM, e.vendor.ErrM, e.errM} {
+		if m > 0 {
+			return m
+		}
+	}
+	return math.NaN()
 }
 
 // dimension is 3D for an instant that has an altitude, else what GSA says, else 2D.
@@ -345,7 +409,11 @@ func (e *epoch) solution() Solution {
 	if s == SolutionDeadReckoning || s == SolutionManual || s == SolutionSimulator {
 		return s
 	}
-	if q := qualitySolution(e.quality); q != SolutionUnknown {
+	q := qualitySolution(e.quality)
+	if own := letterSolution(e.vendor.Mode); q <= SolutionDifferential && (own == SolutionRTKFixed || own == SolutionRTKFloat) {
+		return own // a receiver set to NMEA 2 says D and 2 for RTK, and the truth in its own sentence
+	}
+	if q != SolutionUnknown {
 		return q
 	}
 	return s

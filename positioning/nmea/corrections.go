@@ -17,17 +17,24 @@ import (
 //   - coordinates are read straight; the library tries degrees-minutes-seconds first and formats an error on the way
 func (p *Parser) corrections() map[string]gonmea.ParserFunc {
 	return map[string]gonmea.ParserFunc{
-		gonmea.TypeRMC: p.parseRMC, // fewer than 11 fields from old receivers; nav status letters beyond SCUV
-		gonmea.TypeGGA: p.parseGGA, // quality 7, 8 and 9, which the library refuses
-		gonmea.TypeGNS: p.parseGNS, // mode letters beyond the list, such as Quectel's C and U
-		gonmea.TypeGLL: p.parseGLL, // without time and status, before NMEA 2.0
-		gonmea.TypeVTG: p.parseVTG, // the four-field form before 2.0
-		gonmea.TypeZDA: p.parseZDA, // empty fields
-		gonmea.TypeGSA: p.parseGSA, // hexadecimal, empty or fractional system ID (SiRF's BDGSA puts 3.3 there); 24 slots
-		gonmea.TypeGSV: p.parseGSV, // the last field is the signal ID, hexadecimal (BeiDou's A, B, C), not a system ID
-		gonmea.TypeTXT: p.parseTXT, // fewer than three fields, on which the library panics
-		gonmea.TypeDTM: p.parseDTM, // cut after the second field
-		"GST":          p.parseGST, // not in the library
+		gonmea.TypeRMC: p.parseRMC,  // fewer than 11 fields from old receivers; nav status letters beyond SCUV
+		gonmea.TypeGGA: p.parseGGA,  // quality 7, 8 and 9, which the library refuses
+		gonmea.TypeGNS: p.parseGNS,  // mode letters beyond the list, such as Quectel's C and U
+		gonmea.TypeGLL: p.parseGLL,  // without time and status, before NMEA 2.0
+		gonmea.TypeVTG: p.parseVTG,  // the four-field form before 2.0
+		gonmea.TypeZDA: p.parseZDA,  // empty fields
+		gonmea.TypeGSA: p.parseGSA,  // hexadecimal, empty or fractional system ID (SiRF's BDGSA puts 3.3 there); 24 slots
+		gonmea.TypeGSV: p.parseGSV,  // the last field is the signal ID, hexadecimal (BeiDou's A, B, C), not a system ID
+		gonmea.TypeTXT: p.parseTXT,  // fewer than three fields, on which the library panics
+		gonmea.TypeDTM: p.parseDTM,  // cut after the second field
+		"GST":          p.parseGST,  // not in the library
+		TypeGBS:        p.parseGBS,  // not in the library
+		addressPUBX:    p.parsePUBX, // makers' own: vendor.go
+		addressPSTI:    p.parsePSTI,
+		addressPGRMF:   p.parsePGRMF,
+		addressKSXT:    p.parseKSXT,
+		addressPGRME:   p.parsePGRME,
+		addressPQTMEPE: p.parsePQTMEPE,
 	}
 }
 

@@ -156,7 +156,7 @@ func parseDecimal(s string) (float64, bool) {
 		case c < '0' || c > '9':
 			return 0, false
 		}
-		if n++; mantissa > 1e17 { // more digits than a float64 holds: only their weight counts
+		if n++; mantissa > 1e17 || decimals == maxDecimals { // more digits than a float64 holds: only their weight counts
 			if !dotted {
 				return 0, false
 			}
@@ -176,6 +176,9 @@ func parseDecimal(s string) (float64, bool) {
 	}
 	return v, true
 }
+
+// maxDecimals is the most that pow10 has: 0.00…01 with more zeros is 0.
+const maxDecimals = len(pow10) - 1
 
 var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
 

@@ -1,5 +1,7 @@
 package nmea
 
+import "hash/crc32"
+
 // MaxLineLen bounds one sentence from its '$' to the end of its checksum. The standard says 82; recordings show 205, and
 // vendor lines can be longer still. A longer one is dropped and the Framer waits for the next start.
 // Source: receiver captures in gpsd test/daemon.
@@ -13,7 +15,8 @@ type FramerStats struct {
 	NoChecksum  uint64 // the line ended without "*hh"
 	Cut         uint64 // another sentence started inside
 	Overlong    uint64 // more than MaxLineLen bytes
-	LongSum     uint64 // "*" with eight hex digits, the CRC-32 form of Unicore and NovAtel, which is not NMEA
+	LongSum     uint64 // "*" with eight hex digits, the CRC-32 form of Unicore and NovAtel, but not the CRC of the line
+	TagBlocks   uint64 // NMEA 4 tag blocks, \s:x*hh\, stepped over
 	Comments    uint64 // lines that start with '#': notes in logs, and Unicore/NovAtel ASCII
 	NoiseBytes  uint64 // in no sentence and no comment; line ends and NULs are not counted
 }
@@ -22,16 +25,18 @@ type FramerStats struct {
 //
 // A sentence runs from '$' or '!' to "*hh". What stands before the last start is noise or the rest of a cut line, so a
 // binary message that runs straight into a sentence costs nothing. Line ends are not needed, only respected: the last
-// sentence of a stream counts without one. Tag blocks (\s:x*hh\) precede the start and are stepped over. NUL bytes are
-// taken out wherever they stand; a UART makes them from breaks.
+// sentence of a stream counts without one. Tag blocks (\s:x*hh\) precede the start and are stepped over, whatever their own
+// checksum says: they tell who listened and when, not what was heard. NUL bytes are taken out wherever they stand; a UART
+// makes them from breaks. Eight hex digits after the "*" are a CRC-32, which Unicore and ComNav put after $KSXT.
 type Framer struct {
-	state  frameState
-	line   []byte // from the first start seen on this line
-	digits int    // hex digits seen after '*'
-	sum    byte   // the checksum they say
-	text   int    // bytes of the comment so far
-	inLine bool   // some byte came since the last line end
-	stats  FramerStats
+	state   frameState
+	line    []byte // from the first start seen on this line
+	digits  int    // hex digits seen after '*'
+	sum     byte   // the checksum they say
+	longSum uint32 // the same, of up to eight
+	text    int    // bytes of the comment so far
+	inLine  bool   // some byte came since the last line end
+	stats   FramerStats
 }
 
 type frameState uint8
@@ -41,14 +46,18 @@ const (
 	comment                    // after '#' at the start of a line
 	body                       // after a start
 	checksum                   // after '*' in a body
-	wrongSum                   // after "*hh" that did not fit: more hex digits make it another protocol's CRC-32
+	wrongSum                   // after "*hh" that did not fit: more hex digits make it a CRC-32
+	tagBlock                   // after a backslash between sentences
 )
+
+// maxTagBlock bounds a tag block with its backslashes. NMEA 4 allows 80 characters. Source: gpsd www/NMEA.adoc, tag blocks.
+const maxTagBlock = 82
 
 // Stats is what was counted so far.
 func (f *Framer) Stats() FramerStats { return f.stats }
 
 // Write takes the next bytes and calls emit for each sentence they complete, in order. The slice given to emit runs from
-// '$' or '!' to the second hex digit and is valid until emit returns.
+// '$' or '!' to the last hex digit, two or eight, and is valid until emit returns.
 func (f *Framer) Write(p []byte, emit func(sentence []byte)) {
 	f.stats.Bytes += uint64(len(p))
 	for _, c := range p {
@@ -62,9 +71,11 @@ func (f *Framer) Write(p []byte, emit func(sentence []byte)) {
 		case checksum:
 			f.sumByte(c, emit)
 		case wrongSum:
-			f.wrongSumByte(c)
+			f.wrongSumByte(c, emit)
 		case comment:
 			f.commentByte(c)
+		case tagBlock:
+			f.tagByte(c)
 		default:
 			f.betweenByte(c)
 		}
@@ -73,8 +84,11 @@ func (f *Framer) Write(p []byte, emit func(sentence []byte)) {
 
 // Close ends the stream and counts a sentence that was cut by it.
 func (f *Framer) Close() {
-	if f.state == body || f.state == checksum || f.state == wrongSum {
+	switch f.state {
+	case body, checksum, wrongSum:
 		f.lineEnd()
+	case tagBlock:
+		f.stats.NoiseBytes += uint64(f.text)
 	}
 	f.reset()
 	f.inLine = false
@@ -88,6 +102,8 @@ func (f *Framer) betweenByte(c byte) {
 		f.inLine = false
 		return
 	case 0:
+	case '\\':
+		f.state, f.text = tagBlock, 1
 	case '#':
 		if !f.inLine {
 			f.state, f.text = comment, 0
@@ -112,6 +128,20 @@ func (f *Framer) commentByte(c byte) {
 	case c < ' ' && c != '\t' || c == 0x7f || f.text > MaxLineLen:
 		f.stats.NoiseBytes += uint64(f.text)
 		f.reset()
+	}
+}
+
+// tagByte steps over a tag block to its closing backslash. What cannot stand in one shows that the backslash was noise.
+func (f *Framer) tagByte(c byte) {
+	f.text++
+	switch {
+	case c == '\\':
+		f.stats.TagBlocks++
+		f.reset()
+	case c < ' ' || c >= 0x7f || c == '$' || c == '!' || f.text >= maxTagBlock:
+		f.stats.NoiseBytes += uint64(f.text - 1)
+		f.reset()
+		f.betweenByte(c)
 	}
 }
 
@@ -153,17 +183,59 @@ func (f *Framer) sumByte(c byte, emit func([]byte)) {
 		f.reset()
 		return
 	}
-	f.state = wrongSum
+	f.state, f.longSum = wrongSum, uint32(f.sum)
 }
 
-func (f *Framer) wrongSumByte(c byte) {
-	if _, ok := hexDigit(c); ok && f.digits < 8 {
-		f.digits++
+func (f *Framer) wrongSumByte(c byte, emit func([]byte)) {
+	d, ok := hexDigit(c)
+	if !ok {
+		f.giveUp()
+		f.betweenByte(c)
+		return
+	}
+	if f.keep(c); f.state != wrongSum { // too long
+		return
+	}
+	f.longSum = f.longSum<<4 | uint32(d)
+	if f.digits++; f.digits < 8 {
+		return
+	}
+	if s, ok := f.longSentence(); ok {
+		f.stats.Sentences++
+		emit(s)
+		f.reset()
 		return
 	}
 	f.giveUp()
-	f.betweenByte(c)
 }
+
+// longSentence is the part of the line whose CRC-32 fits, from its last start.
+func (f *Framer) longSentence() ([]byte, bool) {
+	star := len(f.line) - 9
+	for i := star - 1; i >= 0; i-- {
+		if f.line[i] != '$' {
+			continue
+		}
+		if longSum(f.line[i+1:star]) != f.longSum {
+			return nil, false
+		}
+		f.countLead(f.line[:i])
+		return f.line[i:], true
+	}
+	return nil, false
+}
+
+// longSum is the CRC-32 of Unicore's and NovAtel's ASCII messages: the common polynomial, but from 0 and not inverted.
+// Source: NovAtel OEM7 manual, 32-bit CRC; a $KSXT with *33736701 as in the tests.
+func longSum[T string | []byte](text T) uint32 {
+	var c uint32
+	for i := range len(text) {
+		c = crcTable[byte(c)^text[i]] ^ c>>8
+	}
+	return c
+}
+
+var crcTable = crc32.MakeTable(crc32.IEEE)
 
 // sentence is the part of the line whose checksum fits, searched from the last start backwards: what precedes a start is
 // mostly noise, but a '$' may also stand in the text of a TXT sentence.

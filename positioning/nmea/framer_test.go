@@ -47,7 +47,7 @@ func TestFramer(t *testing.T) {
 		{name: "merged", in: rmc + gll, want: []string{rmc, gll}},
 		{name: "lower-case checksum", in: strings.Replace(gll, "*5F", "*5f", 1), want: []string{strings.Replace(gll, "*5F", "*5f", 1)}},
 		{name: "encapsulated", in: "!AIVDM,1,1,,A,14eG;o@034o8sd<L9i:a;WF>062D,0*7D\r\n", want: []string{"!AIVDM,1,1,,A,14eG;o@034o8sd<L9i:a;WF>062D,0*7D"}},
-		{name: "tag block", in: `\s:r3669961,c:1120959341*51\` + gll + "\r\n", want: []string{gll}, stat: FramerStats{NoiseBytes: 28}},
+		{name: "tag block", in: `\s:r3669961,c:1120959341*51\` + gll + "\r\n", want: []string{gll}, stat: FramerStats{TagBlocks: 1}},
 		{name: "cut by the next", in: rmc[:30] + gll + "\r\n", want: []string{gll}, stat: FramerStats{Cut: 1}},
 		{name: "cut by the line end", in: rmc[:30] + "\r\n" + gll, want: []string{gll}, stat: FramerStats{NoChecksum: 1}},
 		{name: "cut in the checksum", in: rmc[:len(rmc)-1] + "\r\n" + gll, want: []string{gll}, stat: FramerStats{NoChecksum: 1}},
@@ -60,6 +60,13 @@ func TestFramer(t *testing.T) {
 		{name: "binary in front", in: "\xba\xce\x10\x00\x01\x02$\x01*\x8f" + gll, want: []string{gll}, stat: FramerStats{NoiseBytes: 9}},
 		{name: "stray dollar", in: "\x01$\x02\x03\r\n" + gll, want: []string{gll}, stat: FramerStats{NoiseBytes: 4}},
 		{name: "dollar in the text", in: sum("GPTXT,01,01,02,5$ a day!"), want: []string{sum("GPTXT,01,01,02,5$ a day!")}},
+		{name: "tag block cut by a sentence", in: "\\s:r3669961" + rmc + "\r\n\\c:1\r\n" + gll, want: []string{rmc, gll}, stat: FramerStats{NoiseBytes: 15}},
+		{name: "grouped tag blocks", in: "\\g:1-2-73874,n:157036*4A\\" + rmc + "\r\n\\g:2-2-73874*58\\" + gll, want: []string{rmc, gll}, stat: FramerStats{TagBlocks: 2}},
+		{name: "backslash in binary", in: "\\\x01\\" + strings.Repeat("y", 100) + gll, want: []string{gll}, stat: FramerStats{NoiseBytes: 103}},
+		{name: "tag block at the end", in: gll + "\\s:x*00", want: []string{gll}, stat: FramerStats{NoiseBytes: 7}},
+		{name: "KSXT with CRC-32", in: ksxtLong + "\r\n" + gll, want: []string{ksxtLong, gll}},
+		{name: "KSXT with a wrong CRC-32", in: ksxtLong[:40] + "9" + ksxtLong[41:] + "\r\n" + gll, want: []string{gll}, stat: FramerStats{LongSum: 1}},
+		{name: "binary before a CRC-32", in: "\x01\x02$" + ksxtLong, want: []string{ksxtLong}, stat: FramerStats{NoiseBytes: 3}},
 		{name: "star in the text", in: sum("GPTXT,01,01,02,4*z")[0:18] + "x\r\n" + gll, want: []string{gll}, stat: FramerStats{NoChecksum: 1}},
 		{name: "NULs", in: "\x00\x00" + rmc[:20] + "\x00" + rmc[20:] + "\r\n\x00" + gll, want: []string{rmc, gll}},
 		{name: "comment", in: "# Name: x " + gll + "\n#" + rmc + "\r\n" + txt, want: []string{txt}, stat: FramerStats{Comments: 2}},
@@ -83,6 +90,9 @@ func TestFramer(t *testing.T) {
 		})
 	}
 }
+
+// ksxtLong is a real $KSXT with a CRC-32. Source: public Android driver of a ComNav receiver.
+const ksxtLong = "$KSXT,20201222075720.00,119.17084152,32.07387900,83.5770,269.94,1.19,207.28,0.001,,3,3,25,25,-3.617,-4.468,-7.860,-0.000,-0.001,-0.022,1.0,56,*33736701"
 
 func TestFramerSlicing(t *testing.T) {
 	in := "# note\r\n\xb5\x62\x01" + rmc + "\r\n" + rmc[:20] + gll + "\x00\n" + rmc[:len(rmc)-2] + "14" + txt
@@ -115,6 +125,7 @@ func TestFramerAllocates(t *testing.T) {
 
 func FuzzFramer(f *testing.F) {
 	f.Add([]byte(rmc + "\r\n" + gll))
+	f.Add([]byte(`\s:r3669961,c:1*51\` + ksxtLong))
 	f.Add([]byte("# x\n$\x00$GP*$!*4"))
 	f.Add([]byte("\\s:x*00\\!AIVDM,1*7D$GPGGA*5a5a5a5a5a"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -130,6 +141,11 @@ func FuzzFramer(f *testing.F) {
 			t.Fatalf("whole %q %+v\nsplit %q %+v", a, whole.Stats(), b, split.Stats())
 		}
 		for _, s := range a {
+			if star := len(s) - 9; star > 0 && s[star] == '*' { // eight digits; bytes.LastIndexByte could not tell a '*' in the text
+				if got := fmt.Sprintf("%08X", longSum(s[1:star])); strings.EqualFold(got, string(s[star+1:])) {
+					continue
+				}
+			}
 			var sum byte
 			for _, c := range s[1 : len(s)-3] {
 				sum ^= c

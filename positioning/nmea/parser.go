@@ -3,6 +3,7 @@ package nmea
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	gonmea "github.com/adrianmo/go-nmea"
@@ -36,7 +37,8 @@ type ParserStats struct {
 	Panics      uint64 // go-nmea panicked; the sentence is not used
 }
 
-// Sentence is a parsed sentence: one of *RMC, *GGA, *GNS, *GLL, *VTG, *ZDA, *GST, *GSA, *GSV, *TXT, *DTM.
+// Sentence is a parsed sentence: one of *RMC, *GGA, *GNS, *GLL, *VTG, *ZDA, *GST, *GSA, *GSV, *TXT, *DTM,
+// *VendorFix, *ErrorEstimate.
 type Sentence = gonmea.Sentence
 
 // Parser gives sentences their types. It keeps one go-nmea SentenceParser and one struct of each type, which the next
@@ -57,6 +59,9 @@ type Parser struct {
 	gsv GSV
 	txt TXT
 	dtm DTM
+
+	vendor VendorFix
+	errors ErrorEstimate
 }
 
 // NewParser is a parser for one wire.
@@ -104,20 +109,35 @@ func (p *Parser) Parse(sentence []byte) (s Sentence, err error) {
 
 // supported looks only at the address, so that a stream full of AIS or makers' sentences costs next to nothing.
 func supported(sentence []byte) bool {
-	if len(sentence) < 7 || sentence[0] != '$' || sentence[6] != ',' {
+	if len(sentence) < 7 || sentence[0] != '$' {
+		return false
+	}
+	if sentence[1] == 'P' || sentence[1] == 'K' {
+		for _, start := range vendorStarts {
+			if len(sentence) > len(start) && string(sentence[:len(start)]) == start {
+				return true
+			}
+		}
+	}
+	if sentence[6] != ',' {
 		return false
 	}
 	switch string(sentence[3:6]) {
-	case "RMC", "GGA", "GNS", "GLL", "VTG", "ZDA", "GST", "GSA", "GSV", "TXT", "DTM":
+	case "RMC", "GGA", "GNS", "GLL", "VTG", "ZDA", "GST", "GSA", "GSV", "TXT", "DTM", "GBS":
 		return true
 	}
 	return false
 }
 
-// splitAddress divides an address into talker and type. All that are supported have five characters. go-nmea's own rule
+// splitAddress divides an address into talker and type. All that are supported have five characters but for the
+// makers' own, which have no talker. go-nmea's own rule
 // makes a proprietary sentence of everything that starts with P, and so of Quectel's PQGSV and PQGSA; and a query of every
 // five letters that end in Q, and so of the Beidou short-message sentence CCTCQ.
 func splitAddress(address string) (talker, typ string, err error) {
+	switch address {
+	case addressPUBX, addressPSTI, addressPGRME, addressPGRMF, addressPQTMEPE, addressKSXT:
+		return "", address, nil
+	}
 	if len(address) != 5 {
 		return "", "", ErrUnsupported
 	}
@@ -129,6 +149,11 @@ func checkSum(s gonmea.BaseSentence, fields string) error {
 	var sum byte
 	for i := range len(fields) {
 		sum ^= fields[i]
+	}
+	if len(s.Checksum) == 8 {
+		if v, err := strconv.ParseUint(s.Checksum, 16, 32); err == nil && uint32(v) == longSum(fields) {
+			return nil
+		}
 	}
 	if len(s.Checksum) == 2 {
 		hi, ok1 := hexDigit(s.Checksum[0])

@@ -284,8 +284,8 @@ func TestParseRefuses(t *testing.T) {
 
 func TestUnsupported(t *testing.T) {
 	p := NewParser()
-	for _, in := range []string{"", "$", "$GP", "$GPGGA", "!AIVDM,1,1,,A,14eG;o@034o8sd<L9i:a;WF>062D,0*7D", "$PSTI,030,003832.000,A*00",
-		"$CCTCQ,1*00", "$BDSGGA,025754.00*58", "$PQTMEPE,2,3.393,3.476,12.713,4.857,13.609*5D", "$GPGBS,194907.00,3.0,1.9,4.2,,,,*4E"} {
+	for _, in := range []string{"", "$", "$GP", "$GPGGA", "!AIVDM,1,1,,A,14eG;o@034o8sd<L9i:a;WF>062D,0*7D", "$PSTI,032,003832.000,A*00",
+		"$CCTCQ,1*00", "$BDSGGA,025754.00,4004.74102107,N,11614.19532779,E,1,18,0.7,63.3224,M,-9.7848,M,00,0000*04", "$PUBX,03,00*1C", "$PQTMVERNO*58"} {
 		if s, err := p.Parse([]byte(in)); s != nil || !errors.Is(err, ErrUnsupported) {
 			t.Errorf("Parse(%q) = %v, %v", in, s, err)
 		}
@@ -382,11 +382,16 @@ func TestIdentify(t *testing.T) {
 
 func FuzzParser(f *testing.F) {
 	for _, s := range []string{rmc, gll, txt, "$GNTXT,01*7C", "$GPDTM,W84,C*52", "$BDGSA,A,3,02,03,04,,,,,,,,,,5.1,1.3,4.9,3.3*2F",
-		"$PQGSV,4,2,15,09,16,120,,10,26,049,,16,07,123,,19,34,212,,0,4*62", "$GPGGA,,,,,,0,,,,,,,,*66", `$GPTXT,\*00`} {
+		"$PQGSV,4,2,15,09,16,120,,10,26,049,,16,07,123,,19,34,212,,0,4*62", "$GPGGA,,,,,,0,,,,,,,,*66", `$GPTXT,\*00`,
+		"$PUBX,00,023255.00,2218.07038,N,11410.73832,E,-0.845,G3,5.3,6.8,0.932,235.36,0.236,,0.92,1.37,0.98,8,0,0*4B",
+		"$PUBX,04,023255.00,170521,95574.99,2158,18,354828,539.429,21*24", ksxtLong, "$PGRME,7.6,M,41.7,M,42.4,M*2F",
+		"$PSTI,030,003832.000,A,4404.1271062,N,12118.8438377,W,1127.630,-0.00,-0.01,0.02,290322,O,1.000,1.100*32",
+		"$PGRMF,290,293895,160305,093802,13,5213.1439,N,02100.6511,E,A,2,0,226,2,1*11",
+		"$PQTMEPE,2,3.393,3.476,12.713,4.857,13.609*5D", "$GPGBS,194907.00,3.0,1.9,4.2,,,,*4E"} {
 		f.Add(s)
 	}
-	p := NewParser()
 	f.Fuzz(func(t *testing.T, in string) {
+		p := NewParser()
 		// The sum is put right, or nearly nothing would get past it.
 		body, _, _ := strings.Cut(strings.TrimPrefix(in, "$"), "*")
 		s, err := p.Parse([]byte(sum(body)))
@@ -397,6 +402,14 @@ func FuzzParser(f *testing.F) {
 			t.Fatalf("go-nmea panicked on %q", body)
 		}
 		switch m := s.(type) {
+		case *VendorFix:
+			if m.Position.Known && !m.Position.Valid() || m.SpeedMps < 0 || m.CourseDeg < 0 || m.CourseDeg >= 360 || m.ErrM < 0 || m.HDOP < 0 {
+				t.Fatalf("Parse(%q) = %+v", body, m)
+			}
+		case *ErrorEstimate:
+			if m.ErrM < 0 {
+				t.Fatalf("Parse(%q) = %+v", body, m)
+			}
 		case *RMC:
 			checkPosition(t, m.Position)
 			checkTime(t, m.Time)
