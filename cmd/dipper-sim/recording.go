@@ -70,9 +70,6 @@ func openRecording(path string, pause time.Duration) (*recording, error) {
 	return r, nil
 }
 
-// length is the time of one loop, its pause included.
-func (r *recording) length() time.Duration { return r.epochs[len(r.epochs)-1].at + r.pause }
-
 // appendEpoch writes an epoch as if it had been received at a time.
 func (e recordedEpoch) appendEpoch(dst []byte, at time.Time) []byte {
 	for _, line := range e.lines {
