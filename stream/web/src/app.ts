@@ -414,7 +414,8 @@ export class App implements DeskHost, WatchHost {
     }
     if (fly && row >= 0 && this.fleet.time[row]! > 0) {
       this.viewport.opened = true;
-      this.map?.fly(this.fleet.lon[row]! / 1e7, this.fleet.lat[row]! / 1e7);
+      // Where vehicles are told as counts, one of them is seen only from near.
+      this.map?.fly(this.fleet.lon[row]! / 1e7, this.fleet.lat[row]! / 1e7, this.fleet.cells ? 14 : undefined);
     }
     this.changed();
   }
