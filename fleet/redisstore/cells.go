@@ -13,7 +13,8 @@ import (
 	"dipper/fleet/cell"
 )
 
-// OccupiedCells reads the directories of the parents.
+// OccupiedCells reads the directories of the parents. A cell whose last unit left while the node that saw it crashed is told until
+// somebody looks into it with InCells.
 func (s *Store) OccupiedCells(ctx context.Context, parents []cell.ID) ([]cell.ID, error) {
 	if parents == nil {
 		names, err := s.client.SMembers(ctx, worldKey).Result()

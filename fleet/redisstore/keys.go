@@ -72,11 +72,5 @@ func documentsKey(kind string) string { return "g:{" + kind + "}" }
 
 func changesKey(kind string) string { return documentsKey(kind) + ":log" }
 
-// directoryOf is the cell of cell.Directory above a working cell.
-// Source: H3 documentation, "H3 index representations": resolution in bits 52–55, digit r in the three bits from 45-3r up,
-// unused digits 7.
-func directoryOf(c cell.ID) cell.ID {
-	const resolutionShift, digitBits, digitsTop = 52, 3, 45
-	const unused = 1<<(digitsTop-digitBits*cell.Directory) - 1
-	return c&^(0xf<<resolutionShift) | cell.Directory<<resolutionShift | unused
-}
+// directoryOf is the cell under which a working cell is listed.
+func directoryOf(c cell.ID) cell.ID { return cell.Parent(c, cell.Directory) }

@@ -32,8 +32,6 @@ type Load struct {
 	cells    []cell.ID
 	rng      *rand.Rand
 	order    []int
-	timed    int // fixes written in spent
-	spent    time.Duration
 }
 
 // NewLoad is a fleet whose steps have so many fixes each, at 1 Hz.
