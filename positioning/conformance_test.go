@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -36,6 +37,7 @@ type report struct {
 	Mode  int       `json:"mode"`
 	Lat   *float64  `json:"lat"`
 	Lon   *float64  `json:"lon"`
+	Speed *float64  `json:"speed"`
 }
 
 // oracle is what gpsd's .chk says: for each instant with a position, in order, its reports.
@@ -117,6 +119,9 @@ var beidou = []string{
 // binaryOnly has positions in UBX messages and none in its NMEA sentences.
 const binaryOnly = "ublox-neo-m8l"
 
+// zeus is a plotter in whose recording gpsd says 0.0 to 0.4 m/s for 47 instants whose RMC and VTG both say 4.8 to 6.2 kn.
+const zeus = "bundg-zeus-9"
+
 // differs is the instants at which Dipper does not say what gpsd says, and why.
 var differs = map[string]string{
 	"garmin25lp 12:03:26.000":   "mode: gpsd has not learned the cycle yet and still shows GSA's 2 beside an altitude",
@@ -131,29 +136,47 @@ func TestAgreesWithGPSD(t *testing.T) {
 	if err != nil || len(logs) == 0 {
 		t.Fatalf("no recordings: %v", err)
 	}
-	matched, expected := 0, 0
+	var sum agreement
+	t.Logf("%-30s %s", "recording", "matched / expected; of those found: place, mode, speed / speeds told by both")
 	for _, chk := range logs {
 		log := strings.TrimSuffix(chk, ".chk")
 		name := strings.TrimSuffix(filepath.Base(log), ".log")
 		if name == binaryOnly {
 			continue
 		}
-		m, e := compare(t, name, log, chk)
-		if e > 0 {
-			t.Logf("%-30s %4d of %4d", name, m, e)
+		a := compare(t, name, log, chk)
+		if a.expected > 0 {
+			t.Logf("%-30s %s", name, a)
 		}
-		if slices.Contains(beidou, name) && m != e {
-			t.Errorf("%s: %d of %d instants agree; a BeiDou recording must agree in all", name, m, e)
+		if slices.Contains(beidou, name) && a.matched != a.expected {
+			t.Errorf("%s: %d of %d instants agree; a BeiDou recording must agree in all", name, a.matched, a.expected)
 		}
-		matched, expected = matched+m, expected+e
+		sum.add(a)
 	}
-	t.Logf("%-30s %4d of %4d, %.2f %%", "all", matched, expected, 100*float64(matched)/float64(expected))
-	if matched+len(differs) < expected {
-		t.Errorf("%d of %d instants agree, want all but the %d known ones", matched, expected, len(differs))
+	t.Logf("%-30s %s; %.2f %% matched", "all", sum, 100*float64(sum.matched)/float64(sum.expected))
+	if sum.matched+len(differs) < sum.expected {
+		t.Errorf("%d of %d instants agree, want all but the %d known ones", sum.matched, sum.expected, len(differs))
 	}
 }
 
-func compare(t *testing.T, name, log, chk string) (matched, expected int) {
+// agreement is how many of gpsd's instants are matched: found, by time, with the same place and mode; and how many of those
+// found agree in each.
+type agreement struct{ expected, matched, found, place, mode, speeds, speed int }
+
+func (a *agreement) add(b agreement) {
+	a.expected, a.matched, a.found = a.expected+b.expected, a.matched+b.matched, a.found+b.found
+	a.place, a.mode = a.place+b.place, a.mode+b.mode
+	a.speeds, a.speed = a.speeds+b.speeds, a.speed+b.speed
+}
+
+func (a agreement) String() string {
+	return fmt.Sprintf("%4d / %4d; %4d %4d %4d / %4d", a.matched, a.expected, a.place, a.mode, a.speed, a.speeds)
+}
+
+// sameSpeed is half of the last digit of a tenth of a knot, and gpsd's own rounding: RMC and VTG may differ by so much.
+const sameSpeed = 0.06
+
+func compare(t *testing.T, name, log, chk string) (a agreement) {
 	fixes, _ := decodeAll(readRecording(t, log))
 	byTime := make(map[time.Time]Fix, len(fixes))
 	for _, f := range fixes {
@@ -167,20 +190,43 @@ func compare(t *testing.T, name, log, chk string) (matched, expected int) {
 			f, found = byTime[at.Add(-shift)]
 		}
 		instant := name + at.Format(" 15:04:05.000")
-		switch {
-		case !found:
+		if !found {
 			t.Errorf("%s: no fix, gpsd has one", instant)
+			continue
+		}
+		placeAgrees := slices.ContainsFunc(reports[at], func(r report) bool { return here(f, r) })
+		modeAgrees := int(f.Mode) == last.Mode
+		a.found++
+		a.place += count(placeAgrees)
+		a.mode += count(modeAgrees)
+		if last.Speed != nil && Known(f.SpeedMps) {
+			speedAgrees := math.Abs(f.SpeedMps-*last.Speed) <= sameSpeed
+			a.speeds++
+			a.speed += count(speedAgrees)
+			if !speedAgrees && name != zeus {
+				t.Errorf("%s: speed %.3f m/s, gpsd %.3f", instant, f.SpeedMps, *last.Speed)
+			}
+		}
+		switch {
 		case differs[instant] != "":
 			t.Logf("%s: %s", instant, differs[instant])
-		case !slices.ContainsFunc(reports[at], func(r report) bool { return here(f, r) }):
+		case !placeAgrees:
 			t.Errorf("%s: %v, gpsd %v %v", instant, f.Point, *last.Lat, *last.Lon)
-		case int(f.Mode) != last.Mode:
+		case !modeAgrees:
 			t.Errorf("%s: mode %d, gpsd %d", instant, f.Mode, last.Mode)
 		default:
-			matched++
+			a.matched++
 		}
 	}
-	return matched, len(order)
+	a.expected = len(order)
+	return a
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // here reports whether a report of the fix's instant has its place. gpsd reports some instants twice or more, as more
