@@ -2,12 +2,15 @@ package api
 
 import (
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
 	"dipper/stream"
+	"dipper/stream/web"
 )
 
 // page serves the page's files at /, and answers everything that lives nowhere.
@@ -43,10 +46,49 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
+	if packed := name + web.Packed; s.canSendPacked(r, packed) {
+		return s.sendPacked(w, r, name, packed)
+	}
 	if name == "index.html" {
 		return s.index(w, r)
 	}
 	http.ServeFileFS(w, r, s.cfg.Page, name)
+	return nil
+}
+
+// canSendPacked reports whether the client reads gzip and the page has the file in that form.
+func (s *Server) canSendPacked(r *http.Request, packed string) bool {
+	if r.Header.Get("Range") != "" { // a range is of the plain file
+		return false
+	}
+	for _, coding := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+		name, quality, _ := strings.Cut(strings.TrimSpace(coding), ";")
+		if name == "gzip" && strings.TrimSpace(quality) != "q=0" {
+			_, err := fs.Stat(s.cfg.Page, packed)
+			return err == nil
+		}
+	}
+	return false
+}
+
+// sendPacked sends a file in its compressed form under its plain name.
+func (s *Server) sendPacked(w http.ResponseWriter, r *http.Request, name, packed string) error {
+	data, err := fs.ReadFile(s.cfg.Page, packed)
+	if err != nil {
+		return err
+	}
+	kind := mime.TypeByExtension(path.Ext(name))
+	if kind == "" {
+		kind = "application/octet-stream"
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Encoding", "gzip")
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("Content-Length", strconv.Itoa(len(data)))
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(data) // the client may be gone
+	}
 	return nil
 }
 
