@@ -24,3 +24,26 @@ func BenchmarkCommit(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTrackDay reads a unit's day of 86,400 segments of one fix each, between the segments of others.
+func BenchmarkTrackDay(b *testing.B) {
+	s := open(b, Config{})
+	const seconds, group = 86_400, 800
+	units := [...]fleet.UnitID{"a", "b", "c"}
+	var steps []fleet.Step
+	for v := range uint64(seconds) {
+		for _, u := range units {
+			steps = append(steps, fleet.Step{Unit: u, Expect: v, Track: []fleet.Segment{{Day: 1, Data: make([]byte, 40)}}})
+		}
+		if len(steps) >= group {
+			storetest.MustStore(b, s, steps)
+			steps = steps[:0]
+		}
+	}
+	storetest.MustStore(b, s, steps)
+	for b.Loop() {
+		if track, err := s.Track(b.Context(), "b", 1); err != nil || len(track) != seconds*40 {
+			b.Fatalf("%d bytes, %v", len(track), err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"dipper/fleet"
 	"dipper/fleet/storetest"
@@ -113,4 +114,22 @@ func BenchmarkInCells(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*2000)/b.Elapsed().Seconds(), "positions/s")
+}
+
+// BenchmarkEvents commits steps of which each has one event: the rate that the one log bounds.
+func BenchmarkEvents(b *testing.B) {
+	s := empty(b, Config{URL: redistest.Start(b, redistest.Options{Fsync: "everysec"}).URL})
+	const units = 500
+	version := uint64(0)
+	for b.Loop() {
+		steps := make([]fleet.Step, units)
+		for i := range steps {
+			u := fleet.UnitID(fmt.Sprint("unit-", i))
+			e := fleet.EventRecord{ID: fmt.Sprint(u, "/", version), Revision: 1, FixTime: time.Unix(int64(version), 0), Data: make([]byte, 200)}
+			steps[i] = fleet.Step{Unit: u, Expect: version, State: make([]byte, 300), Events: []fleet.EventRecord{e}}
+		}
+		storetest.MustStore(b, s, steps)
+		version++
+	}
+	b.ReportMetric(float64(b.N*units)/b.Elapsed().Seconds(), "events/s")
 }
