@@ -22,6 +22,8 @@ const DefaultDrain = 3 * time.Second
 type Config struct {
 	Source  Source                    // required
 	Decoder positioning.DecoderConfig // the zero value has the defaults
+	Setup   string                    // one of Setups: the module is told what to send; "" never writes to it
+	Rate    int                       // one of Rates: the fixes a second it is told to give; 0 is 1
 	Spool   string                    // required: the directory of the spool
 	Server  string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
 	Unit    string                    // required: the unit's id
@@ -39,6 +41,7 @@ type Agent struct {
 	cfg      Config
 	counters Counters
 	started  time.Time
+	setup    *setup // nil: none
 
 	mu     sync.Mutex
 	spool  *spool.Spool   // nil before Run has opened it
@@ -54,6 +57,9 @@ func New(cfg Config) (*Agent, error) {
 	case cfg.Spool == "":
 		return nil, errors.New("agent: spool: missing")
 	}
+	if err := CheckSetup(cfg.Setup, cfg.Rate); err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -64,6 +70,9 @@ func New(cfg Config) (*Agent, error) {
 		cfg.Drain = DefaultDrain
 	}
 	a := &Agent{cfg: cfg, started: cfg.Now()}
+	if cfg.Setup != "" {
+		a.setup = newSetup(cfg.Setup, cfg.Rate, cfg.Log)
+	}
 	if _, err := a.newClient(nil); err != nil { // only to have it look at the configuration
 		return nil, err
 	}
@@ -133,6 +142,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 // read takes the source to its end, or to ctx's, and all that it gave to the disk.
 func (a *Agent) read(ctx context.Context, sp *spool.Spool) error {
 	f := newFeed(a.cfg.Source, a.cfg.Log, &a.counters, a.cfg.Now)
+	f.setup = a.setup
 	fed := make(chan error, 1)
 	go func() { fed <- f.run(ctx) }()
 	a.decode(f, sp)

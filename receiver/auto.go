@@ -142,6 +142,9 @@ type talking struct {
 	overheard []byte
 }
 
+// Write sends a command to the module.
+func (t *talking) Write(p []byte) (int, error) { return t.Stream.(commander).Write(p) }
+
 func (t *talking) Read(p []byte) (int, error) {
 	if len(t.overheard) == 0 {
 		return t.Stream.Read(p)

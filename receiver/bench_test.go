@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// binary builds the agent as it is shipped.
-func binary(t testing.TB) string {
+// agentBinary builds the agent as it is shipped.
+func agentBinary(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dipper-agent")
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "dipper/cmd/dipper-agent")
@@ -81,7 +81,7 @@ func (p *process) rss(t testing.TB) (now, peak float64) {
 // BenchmarkAgentMemory is the resident memory of the real agent, connected to a centre: idle, with a module that is silent, and
 // with one that gives ten fixes a second at 115200 baud.
 func BenchmarkAgentMemory(b *testing.B) {
-	path := binary(b)
+	path := agentBinary(b)
 	const seconds = 5
 	run := func(name string, hz int) {
 		b.Run(name, func(b *testing.B) {

@@ -33,6 +33,7 @@ type feed struct {
 	log      *slog.Logger
 	counters *Counters
 	now      func() time.Time // for chunk.at
+	setup    *setup           // nil: the module is never written to
 
 	// chunks is sent to and closed by run. When it is full the feed waits: nothing is discarded here.
 	chunks chan chunk
@@ -84,6 +85,7 @@ func (f *feed) run(ctx context.Context) error {
 
 // stream hands on what s gives until it ends, one way or the other.
 func (f *feed) stream(ctx context.Context, s Stream, down *outage) error {
+	tell := f.teller(s)
 	for {
 		var buf []byte
 		select {
@@ -91,7 +93,7 @@ func (f *feed) stream(ctx context.Context, s Stream, down *outage) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		n, err := f.read(ctx, s, buf)
+		n, err := f.read(ctx, s, buf, tell)
 		if n > 0 {
 			if down.attempts > 0 {
 				f.log.Info("source is back", "source", f.src, "after", time.Since(down.since).Round(time.Millisecond))
@@ -110,10 +112,26 @@ func (f *feed) stream(ctx context.Context, s Stream, down *outage) error {
 	}
 }
 
+// teller is what sets up the module behind s, given what was read; it does nothing where that is not wanted or not possible.
+func (f *feed) teller(s Stream) func([]byte) {
+	if f.setup == nil {
+		return func([]byte) {}
+	}
+	f.setup.opened()
+	w, ok := s.(commander)
+	if !ok {
+		f.setup.enter("unwritable")
+		f.log.Warn("module set-up: this source takes no commands", "source", f.src)
+		return func([]byte) {}
+	}
+	return func(b []byte) { f.setup.step(b, time.Now(), w) }
+}
+
 // read waits until there are bytes, an error, or ctx ends.
-func (f *feed) read(ctx context.Context, s Stream, buf []byte) (int, error) {
+func (f *feed) read(ctx context.Context, s Stream, buf []byte, tell func([]byte)) (int, error) {
 	for {
 		n, err := s.Read(buf)
+		tell(buf[:max(n, 0)])
 		if n > 0 || err != nil {
 			return n, err
 		}

@@ -137,10 +137,14 @@ type reading struct {
 	stop context.CancelFunc
 }
 
-func read(t *testing.T, src Source) *reading {
+func read(t *testing.T, src Source) *reading { return readWith(t, src, nil) }
+
+// readWith also sets the module up, unless s is nil.
+func readWith(t *testing.T, src Source, s *setup) *reading {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	r := &reading{feed: newFeed(src, testLog(t), &Counters{}, time.Now), got: make(chan []byte, 1), err: make(chan error, 1), stop: stop}
+	r.setup = s
 	r.got <- nil
 	go func() { r.err <- r.run(ctx) }()
 	collected := make(chan struct{})

@@ -70,6 +70,14 @@ func (s *tcpStream) Read(p []byte) (int, error) {
 	return 0, err
 }
 
+// Write sends a command to a module behind a serial-to-Ethernet box.
+func (s *tcpStream) Write(p []byte) (int, error) {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return s.conn.Write(p)
+}
+
 func (s *tcpStream) Close() error { return s.conn.Close() }
 
 // udpListener reads the datagrams that are sent to a port, from whomever. Each holds whole sentences by custom, but nothing

@@ -10,7 +10,7 @@ import (
 // The real program is killed again and again while a module talks; whatever the spool had, and all that came after, arrives
 // once. On SIGTERM it ends in order, with everything delivered.
 func TestKilledProcess(t *testing.T) {
-	path := binary(t)
+	path := agentBinary(t)
 	c := openCentre(t)
 	m := plug(t)
 	spool := filepath.Join(t.TempDir(), "spool")

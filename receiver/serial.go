@@ -81,4 +81,7 @@ func (l *line) check() error {
 	return nil // what stat cannot tell, the line itself will
 }
 
+// Write sends a command to the module.
+func (l *line) Write(p []byte) (int, error) { return l.port.Write(p) }
+
 func (l *line) Close() error { return l.port.Close() }

@@ -35,6 +35,7 @@ type SourceStatus struct {
 	Silence *float64             `json:"silent_s,omitempty"` // since the last byte
 	Antenna string               `json:"antenna,omitempty"`  // "OK", "OPEN" or "SHORT" where the module says it
 	Sky     map[string]SkyStatus `json:"sky,omitempty"`      // by constellation
+	Setup   *SetupStatus         `json:"setup,omitempty"`
 }
 
 // SkyStatus is one constellation's satellites in view.
@@ -78,6 +79,10 @@ func (a *Agent) Status() Status {
 		Source:  SourceStatus{Name: a.cfg.Source.String(), Silence: a.age(latest.heard), Antenna: latest.antenna, Sky: sky(latest.sky)},
 		FixAge:  a.age(latest.at),
 		Counted: map[string]uint64{},
+	}
+	if a.setup != nil {
+		st := a.setup.Status()
+		s.Source.Setup = &st
 	}
 	if !latest.at.IsZero() {
 		s.Fix = positioning.AppendJSON(nil, latest.fix)
