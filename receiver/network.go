@@ -23,7 +23,7 @@ const (
 // errNoPeer is the loss of a TCP source whose other end said that it is finished.
 var errNoPeer = errors.New("closed by the other end")
 
-// tcpClient reads from a server that sends sentences: a mobile router, a serial-to-Ethernet box, gpsd's raw output.
+// tcpClient reads from a server that sends sentences: a mobile router, a serial-to-Ethernet box.
 type tcpClient struct {
 	addr    string
 	silence time.Duration

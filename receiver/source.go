@@ -53,6 +53,7 @@ type SourceOptions struct {
 //	auto               the serial port on which a module talks
 //	/dev/ttyUSB0       a serial port, by any path with a slash in it
 //	tcp://HOST:PORT    a server that sends sentences
+//	gpsd://HOST[:PORT] a gpsd server, which has the receiver
 //	udp://[HOST]:PORT  datagrams sent to this port
 //	file:PATH          a recording, also one packed by gzip
 //	-                  standard input
@@ -80,12 +81,14 @@ func ParseSource(spec string, o SourceOptions) (Source, error) {
 		return &standardInput{in: o.Stdin}, nil
 	case strings.HasPrefix(spec, "tcp://"):
 		return parseTCP(spec)
+	case strings.HasPrefix(spec, "gpsd://"):
+		return parseGpsd(spec)
 	case strings.HasPrefix(spec, "udp://"):
 		return parseUDP(spec)
 	case strings.ContainsRune(spec, filepath.Separator) && !strings.Contains(spec, "://"):
 		return &serialPort{path: spec, baud: o.Baud, log: o.Log}, nil
 	}
-	return nil, fmt.Errorf("source %q: want auto, a path in /dev, tcp://HOST:PORT, udp://:PORT, file:PATH, or - for standard input", spec)
+	return nil, fmt.Errorf("source %q: want auto, a path in /dev, tcp://HOST:PORT, gpsd://HOST, udp://:PORT, file:PATH, or - for standard input", spec)
 }
 
 // address takes HOST:PORT from scheme://HOST:PORT.

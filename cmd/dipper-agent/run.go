@@ -15,7 +15,7 @@ import (
 
 type runCmd struct {
 	command.Logging
-	Source  string        `help:"Where the sentences come from: auto, a serial port's path, tcp://HOST:PORT, udp://[HOST]:PORT, file:PATH (.gz too) or - for standard input." default:"auto"`
+	Source  string        `help:"Where the sentences come from: auto, a serial port's path, tcp://HOST:PORT, gpsd://HOST[:PORT], udp://[HOST]:PORT, file:PATH (.gz too) or - for standard input." default:"auto"`
 	Baud    baud          `help:"Baud rate of serial ports: auto or a number." default:"auto" placeholder:"auto|N"`
 	Setup   string        `help:"Tell the module to use Beidou and to send RMC, GGA, GSA and GSV: casic, unicore, ublox, quectel, or auto, which asks it. Until its power is lost; nothing is saved in it." placeholder:"MAKER"`
 	Rate    int           `help:"Fixes a second to tell the module: 1, 2, 5 or 10; with --setup only, default 1. Fast ones need a fast line." placeholder:"HZ"`
