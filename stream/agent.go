@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -23,22 +22,29 @@ const maxAgentMessage = uplink.MaxMessageBytes
 // keepBuffer bounds the buffers that go back to the pool.
 const keepBuffer = 64 << 10
 
-// agent is the service's end of one uplink connection. It is what an idle agent costs, so it is kept small.
+// maxPending bounds the batches that were read and wait for their turn: twice an agent's window, so that an agent which
+// keeps to it is always read, and its pings answered.
+const maxPending = 16
+
+// agent is the service's end of one uplink connection. While nothing comes it is one goroutine with a small stack that reads;
+// a second one lives as long as there are batches to accept.
 type agent struct {
 	up     *Uplink
 	ws     *websocket.Conn
 	unit   fleet.UnitID
 	remote string
 	work   context.Context // ends when batches under way must be given up
+	worker sync.WaitGroup  // the second goroutine
 
-	busySince atomic.Int64 // Unix nanoseconds; 0 while reading
+	mu      sync.Mutex
+	awake   bool          // begin was called
+	cause   error         // why the connection is to end; nil while it goes on
+	ended   chan struct{} // closed by end
+	working bool          // the second goroutine lives
+	pending []track.Batch // read, and not yet accepted
+	room    sync.Cond     // of mu: pending became shorter, or the connection is to end
 
-	mu    sync.Mutex
-	awake bool          // begin was called
-	cause error         // why the connection is to end; nil while it goes on
-	ended chan struct{} // closed by end
-
-	allowance float64   // fixes that may still come at once
+	allowance float64   // fixes that may still come at once; the second goroutine's
 	refilled  time.Time // when allowance was last counted
 }
 
@@ -49,7 +55,9 @@ func (e *agentGone) Error() string { return "agent gone: " + e.err.Error() }
 func (e *agentGone) Unwrap() error { return e.err }
 
 func newAgent(u *Uplink, unit fleet.UnitID, remote string) *agent {
-	return &agent{up: u, unit: unit, remote: remote, ended: make(chan struct{})}
+	a := &agent{up: u, unit: unit, remote: remote, ended: make(chan struct{})}
+	a.room.L = &a.mu
+	return a
 }
 
 // begin gives the agent its connection. It may have been told to end before.
@@ -67,7 +75,8 @@ func (a *agent) begin(ws *websocket.Conn) {
 	})
 }
 
-// end makes the connection end, after the batch under way. The first cause counts.
+// end makes the connection end, after the batch under way. What waits behind it was not acknowledged and will be sent again.
+// The first cause counts.
 func (a *agent) end(cause error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -76,6 +85,7 @@ func (a *agent) end(cause error) {
 	}
 	a.cause = cause
 	close(a.ended)
+	a.room.Broadcast()
 	if !a.awake {
 		return
 	}
@@ -98,22 +108,28 @@ func (a *agent) ending() error {
 	return a.cause
 }
 
-// ping is for agents that are busy, so it comes after begin.
-func (a *agent) ping() {
-	_ = a.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) // a dead link is found by reading
-}
-
-// run serves the connection until it ends.
+// run greets the agent and leaves its connection to a goroutine of its own, whose stack is small: it has not been where this
+// one has.
 func (a *agent) run() {
-	defer a.ws.Close()
 	err := a.greet()
 	if err == nil {
 		a.up.cfg.Metrics.hellos.WithLabelValues("welcome").Inc()
-		err = a.serve()
-	} else if gone := (*agentGone)(nil); !errors.As(err, &gone) {
+		go func() { a.finish(a.serve()) }()
+		return
+	}
+	if gone := (*agentGone)(nil); !errors.As(err, &gone) {
 		a.up.cfg.Metrics.hellos.WithLabelValues(refusalCode(err)).Inc()
 	}
-	a.bye(err)
+	a.finish(err)
+}
+
+// finish ends the connection when the batch under way is done.
+func (a *agent) finish(err error) {
+	a.end(err)
+	a.worker.Wait()
+	a.bye(a.ending())
+	_ = a.ws.Close() // nothing is left to be told
+	a.up.leave(a)
 }
 
 // bye tells the agent why.
@@ -171,7 +187,7 @@ func newestRanges(r track.Ranges) track.Ranges {
 	return r[max(0, len(r)-maxWelcomeRanges):]
 }
 
-// serve takes batches until the connection ends.
+// serve reads batches until the connection ends.
 func (a *agent) serve() error {
 	for {
 		if err := a.await(agentSilence); err != nil {
@@ -182,15 +198,73 @@ func (a *agent) serve() error {
 			b, err = uplink.DecodeBatch(msg)
 			return err
 		})
-		if err == nil {
-			err = a.take(b)
+		if err == nil && len(b.Fixes) == 0 {
+			err = fmt.Errorf("%w: a batch without fixes", track.ErrInvalid)
 		}
 		if err != nil {
-			if gone := (*agentGone)(nil); !errors.As(err, &gone) && a.ending() == nil {
-				a.up.cfg.Metrics.batches.WithLabelValues(refusalCode(err)).Inc()
-			}
+			a.countRefused(err)
 			return err
 		}
+		a.push(b)
+	}
+}
+
+// push leaves a batch to the second goroutine, and waits while too many are there.
+func (a *agent) push(b track.Batch) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.pending) >= maxPending && a.cause == nil {
+		a.room.Wait()
+	}
+	if a.cause != nil {
+		return
+	}
+	a.pending = append(a.pending, b)
+	if !a.working {
+		a.working = true
+		a.worker.Go(a.labour)
+	}
+}
+
+// labour accepts batches while there are any.
+func (a *agent) labour() {
+	for {
+		b, batches := a.pull()
+		if batches == 0 {
+			return
+		}
+		if err := a.take(b, batches); err != nil {
+			a.countRefused(err)
+			a.end(err)
+		}
+	}
+}
+
+// pull gives the next batch: joined with those behind it whose numbers follow on, as in a backlog, since one commit serves them all.
+// No batches means that labour is done.
+func (a *agent) pull() (b track.Batch, batches int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cause != nil || len(a.pending) == 0 {
+		a.pending, a.working = nil, false
+		return track.Batch{}, 0
+	}
+	b, batches = a.pending[0], 1
+	for _, next := range a.pending[1:] {
+		if next.Series != b.Series || next.First != b.Last()+1 || len(b.Fixes)+len(next.Fixes) > track.MaxBatchFixes {
+			break
+		}
+		b.Fixes = append(b.Fixes, next.Fixes...)
+		batches++
+	}
+	a.pending = append(a.pending[:0], a.pending[batches:]...)
+	a.room.Signal()
+	return b, batches
+}
+
+func (a *agent) countRefused(err error) {
+	if gone := (*agentGone)(nil); !errors.As(err, &gone) && a.ending() == nil {
+		a.up.cfg.Metrics.batches.WithLabelValues(refusalCode(err)).Inc()
 	}
 }
 
@@ -231,14 +305,9 @@ func (a *agent) lost(err error) error {
 	return &agentGone{err}
 }
 
-// take has the fleet accept a batch, acknowledges it, and makes an agent that is too fast wait.
-func (a *agent) take(b track.Batch) error {
-	if len(b.Fixes) == 0 {
-		return fmt.Errorf("%w: a batch without fixes", track.ErrInvalid)
-	}
+// take has the fleet accept fixes, acknowledges them, and makes an agent that is too fast wait.
+func (a *agent) take(b track.Batch, batches int) error {
 	begin := time.Now()
-	a.busySince.Store(begin.UnixNano())
-	defer a.busySince.Store(0)
 	if err := a.accept(b, begin); err != nil {
 		return err
 	}
@@ -248,7 +317,7 @@ func (a *agent) take(b track.Batch) error {
 	}
 	m := a.up.cfg.Metrics
 	m.acks.Observe(time.Since(begin).Seconds())
-	m.batches.WithLabelValues("acknowledged").Inc()
+	m.batches.WithLabelValues("acknowledged").Add(float64(batches))
 	m.fixes.Add(float64(len(b.Fixes)))
 	for i := range b.Fixes {
 		if v := b.Fixes[i].Verdict; v != positioning.Accepted {

@@ -3,10 +3,11 @@
 //
 // # Uplink
 //
-// One goroutine reads one agent, a batch at a time: it is decoded, accepted by the fleet, acknowledged, and only then is the
-// next one read. The agent feels a slow store as a slow link, and nothing queues here. When the store is away, the batch is
-// tried again for a while; then the agent is sent away with a code that tells it to come back. A second connection of a unit
-// displaces the first; both may have delivered the same fixes, which the fleet takes once.
+// A connection that is silent is one goroutine that reads. Batches are decoded, accepted by the fleet and acknowledged, those
+// of a backlog several at a time; a few may wait, then the agent is read no more: it feels a slow store as a slow link, and no
+// queue grows here. When the store is away, batches are tried again for a while; then the agent is sent away with a code that
+// tells it to come back. A second connection of a unit displaces the first; both may have delivered the same fixes, which
+// the fleet takes once.
 //
 // # Hub
 //

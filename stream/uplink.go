@@ -27,7 +27,6 @@ const (
 	helloTimeout = 10 * time.Second
 	agentSilence = 45 * time.Second // agents ping every 5 s
 	agentWrite   = 10 * time.Second
-	busyPing     = 3 * time.Second // an agent that waits for an acknowledgement is told that the link lives
 	drainGrace   = 8 * time.Second // for batches under way when the service stops
 )
 
@@ -43,9 +42,10 @@ type UplinkConfig struct {
 	RetryFor       time.Duration // how long a batch is tried again while the store is unavailable, before the agent is sent away
 }
 
-// Uplink takes fixes from agents. Each connection is read by one goroutine, one batch at a time: a batch is acknowledged once
-// the fleet has accepted it durably, and only then is the next one read. So an agent can never have more under way here than
-// one batch and what the network's buffers hold.
+// Uplink takes fixes from agents. A batch is acknowledged once the fleet has accepted it durably. A few batches of each agent
+// are read ahead, so that pings are answered while the store is slow and a backlog is committed in large portions; then the
+// agent is read no more until there is room. So an agent can never have more under way here than that and what the network's
+// buffers hold.
 type Uplink struct {
 	cfg      UplinkConfig
 	log      *slog.Logger
@@ -88,15 +88,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 	u.open, u.work = true, work
 	u.mu.Unlock()
 
-	tick := time.NewTicker(busyPing)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case now := <-tick.C:
-			u.pingBusy(now)
-		}
-	}
+	<-ctx.Done()
 	u.mu.Lock()
 	u.open, u.done = false, true
 	for a := range u.agents {
@@ -137,10 +129,7 @@ func (u *Uplink) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	ws.SetReadLimit(maxAgentMessage)
 	a.begin(ws)
-	go func() { // not the handler's goroutine: that one and its buffers cost several times as much
-		defer u.leave(a)
-		a.run()
-	}()
+	go a.run() // not the handler's goroutine: that one and its buffers cost several times as much
 	return nil
 }
 
@@ -199,21 +188,6 @@ func (u *Uplink) claim(a *agent) {
 	u.mu.Unlock()
 	if before != nil {
 		before.end(ErrDisplaced)
-	}
-}
-
-// pingBusy tells agents whose batch takes long that the link lives: until it is done, nobody answers their own pings.
-func (u *Uplink) pingBusy(now time.Time) {
-	u.mu.Lock()
-	var busy []*agent
-	for a := range u.agents {
-		if since := a.busySince.Load(); since != 0 && now.UnixNano()-since >= int64(busyPing)/2 {
-			busy = append(busy, a)
-		}
-	}
-	u.mu.Unlock()
-	for _, a := range busy {
-		a.ping()
 	}
 }
 
