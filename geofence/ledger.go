@@ -10,15 +10,25 @@ import (
 )
 
 // Ledger decides the visits of one unit among the fences of an index. It holds no history, that is State's, only memory for
-// searching: it is not safe for concurrent use, and one may be made for every batch.
+// searching, and how far the vehicle may go before a fence has to be asked at all. So it is fastest when it is kept for a
+// unit from one batch to the next, but one may be made at any time, and the answers are the same. It is not safe for concurrent
+// use.
 type Ledger struct {
-	unit string
-	ix   *Index
-	near neighbours
+	unit  string
+	ix    *Index
+	near  neighbours
+	clear clearance
 }
 
 // NewLedger makes the ledger of a unit.
 func NewLedger(unit string, ix *Index) *Ledger { return &Ledger{unit: unit, ix: ix} }
+
+// Use makes the next steps with an index, which may be the one in use.
+func (l *Ledger) Use(ix *Index) {
+	if l.ix != ix {
+		l.ix, l.clear = ix, clearance{}
+	}
+}
 
 // Step takes the next fix of the unit, brings s up to date and appends what happened to events, in the order of time. It
 // depends on nothing but unit, index, s and ob, whether or not s was encoded and decoded between two steps, and it allocates
@@ -45,13 +55,30 @@ func (l *Ledger) Step(s *State, ob Observation, events []Event) []Event {
 	if !ok || s.seen && cur.ms <= s.last.ms {
 		return events
 	}
+	c := &l.clear
+	follows := s.seen && c.follows(s)
+	roomy := follows && c.covers(&cur)
+	if roomy {
+		c.served, c.wasted = true, 0
+		if c.timers.quiet(&cur) {
+			s.last = cur
+			c.ms, c.place = cur.ms, cur.place
+			return events
+		}
+	}
 	t := step{l: l, cur: cur, stays: s.stays, events: events, told: len(events)}
 	if s.seen {
 		t.prev = &s.last
 	}
 	t.moving = t.isMoving()
 	t.oldStays()
-	t.newStays(s.stays)
+	if !roomy {
+		t.newStays(s.stays, c.wanted() && follows)
+	}
+	c.leave(&cur, t.stays)
+	if c.holds {
+		c.timers = l.ix.timersOf(t.stays)
+	}
 	slices.SortStableFunc(t.events[t.told:], func(a, b Event) int { return a.Time.Compare(b.Time) })
 	s.seen, s.last, s.stays = true, cur, t.stays
 	return t.events
@@ -125,13 +152,19 @@ func (t *step) oldStays() {
 	}
 }
 
-// newStays looks for fences near the way to the fix that the state knew nothing of.
-func (t *step) newStays(known []stay) {
+// newStays looks for fences near the way to the fix that the state knew nothing of, and for room around it if asked to.
+func (t *step) newStays(known []stay, look bool) {
 	way := boxOf(t.cur.place, t.cur.place)
 	if t.prev != nil && t.cur.ms-t.prev.ms <= MaxPassGap.Milliseconds() {
 		way = boxOf(t.prev.place, t.cur.place)
 	}
-	for _, slot := range t.l.near.of(t.l.ix, way) {
+	var r room
+	if look {
+		r = lookRoom(t.prev.place, t.cur.place)
+		way = way.union(r.around())
+	}
+	found := t.l.near.of(t.l.ix, way)
+	for _, slot := range found {
 		f := &t.l.ix.fences[slot]
 		if !t.l.ix.counts(slot, t.cur.ms) || knows(known, f) {
 			continue
@@ -140,6 +173,9 @@ func (t *step) newStays(known []stay) {
 		if t.arrive(&y, f, slot) {
 			t.insert(y)
 		}
+	}
+	if look {
+		t.l.clear.find(t.l.ix, r, found, t.cur.ms)
 	}
 }
 
