@@ -20,33 +20,39 @@ const DefaultDrain = 3 * time.Second
 
 // Config configures an Agent.
 type Config struct {
-	Source  Source                    // required
-	Decoder positioning.DecoderConfig // the zero value has the defaults
-	Setup   string                    // one of Setups: the module is told what to send; "" never writes to it
-	Rate    int                       // one of Rates: the fixes a second it is told to give; 0 is 1
-	Spool   string                    // required: the directory of the spool
-	Server  string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
-	Unit    string                    // required: the unit's id
-	Key     string                    // required: the unit's key
-	Version string                    // of the agent, as told to the service
-	Linger  time.Duration             // how long a new fix may wait for others to share a message with; 0 not at all
-	Status  string                    // HOST:PORT to serve Handler on; "" nowhere
-	Drain   time.Duration             // 0 stands for DefaultDrain
-	Log     *slog.Logger              // nil discards
-	Now     func() time.Time          // nil is time.Now; must run on, may be wrong
+	Source     Source                    // required
+	Backups    []Source                  // further receivers by rank, all live; each is read all the time, one is used
+	Decoder    positioning.DecoderConfig // the zero value has the defaults
+	Setup      string                    // one of Setups: the module is told what to send; "" never writes to it
+	Rate       int                       // one of Rates: the fixes a second it is told to give; 0 is 1
+	Failover   time.Duration             // how long the receiver in use may give no accepted fix; 0 stands for DefaultFailover
+	Hold       bool                      // keep a parked vehicle in its place
+	ThinErrorM float64                   // spare the fixes that others explain to within so many metres; 0 spares none
+	Spool      string                    // required: the directory of the spool
+	Server     string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
+	Unit       string                    // required: the unit's id
+	Key        string                    // required: the unit's key
+	Version    string                    // of the agent, as told to the service
+	Linger     time.Duration             // how long a new fix may wait for others to share a message with; 0 not at all
+	Status     string                    // HOST:PORT to serve Handler on; "" nowhere
+	Drain      time.Duration             // 0 stands for DefaultDrain
+	Log        *slog.Logger              // nil discards
+	Now        func() time.Time          // nil is time.Now; must run on, may be wrong
 }
 
-// Agent reads one receiver, keeps its fixes and sends them. Use New.
+// Agent reads one receiver or several, keeps the fixes and sends them. Use New.
 type Agent struct {
 	cfg      Config
 	counters Counters
 	started  time.Time
-	setup    *setup // nil: none
+	sources  []Source // Config.Source and Config.Backups
+	setups   []*setup // of sources; nil: none
+	outlet   *outlet
 
 	mu     sync.Mutex
 	spool  *spool.Spool   // nil before Run has opened it
 	client *uplink.Client // nil before Run
-	latest report         // what the decoder said last
+	latest []report       // what the decoder of each source said last
 }
 
 // New checks cfg. It opens nothing: Run does.
@@ -69,9 +75,20 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Drain == 0 {
 		cfg.Drain = DefaultDrain
 	}
-	a := &Agent{cfg: cfg, started: cfg.Now()}
-	if cfg.Setup != "" {
-		a.setup = newSetup(cfg.Setup, cfg.Rate, cfg.Log)
+	if cfg.Failover == 0 {
+		cfg.Failover = DefaultFailover
+	}
+	a := &Agent{cfg: cfg, started: cfg.Now(), sources: append([]Source{cfg.Source}, cfg.Backups...)}
+	a.outlet = newOutlet(cfg, &a.counters)
+	a.latest = make([]report, len(a.sources))
+	a.setups = make([]*setup, len(a.sources))
+	for i, src := range a.sources {
+		if len(a.sources) > 1 && (src.Ends() || !src.Live()) {
+			return nil, fmt.Errorf("agent: source %v: ends, and can be neither a second receiver nor have one", src)
+		}
+		if cfg.Setup != "" {
+			a.setups[i] = newSetup(cfg.Setup, cfg.Rate, cfg.Log.With("source", src))
+		}
 	}
 	if _, err := a.newClient(nil); err != nil { // only to have it look at the configuration
 		return nil, err
@@ -114,7 +131,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		}
 	}
 
-	a.cfg.Log.Info("agent", "version", a.cfg.Version, "source", a.cfg.Source, "spool", a.cfg.Spool, "unacked", sp.Unacked().Count())
+	a.cfg.Log.Info("agent", "version", a.cfg.Version, "sources", a.sources, "spool", a.cfg.Spool, "unacked", sp.Unacked().Count())
 
 	// Sending and the status page outlive ctx: they end after all that was read is in the spool.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -139,17 +156,22 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// read takes the source to its end, or to ctx's, and all that it gave to the disk.
+// read takes the sources to their end, or to ctx's, and all that they gave to the disk.
 func (a *Agent) read(ctx context.Context, sp *spool.Spool) error {
-	f := newFeed(a.cfg.Source, a.cfg.Log, &a.counters, a.cfg.Now)
-	f.setup = a.setup
-	fed := make(chan error, 1)
-	go func() { fed <- f.run(ctx) }()
-	a.decode(f, sp)
+	a.outlet.spool = sp
+	fed := make([]error, len(a.sources))
+	var working sync.WaitGroup
+	for n, src := range a.sources {
+		f := newFeed(src, a.cfg.Log, &a.counters, a.cfg.Now)
+		f.setup = a.setups[n]
+		working.Go(func() { fed[n] = f.run(ctx) })
+		working.Go(func() { a.decode(n, f) })
+	}
+	working.Wait()
 	if err := sp.Sync(); err != nil {
 		a.cfg.Log.Error("the disk takes no fixes; they are lost unless they can be sent now", "err", err)
 	}
-	return <-fed
+	return errors.Join(fed...)
 }
 
 // awaitAcks waits until the service has everything, or ctx ends.

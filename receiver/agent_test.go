@@ -381,7 +381,8 @@ func TestFixesThatTheSpoolRefusesAreCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.keep(brokenSpool{}, make([]positioning.Fix, 3))
+	a.outlet.spool = brokenSpool{}
+	a.outlet.take(0, make([]positioning.Fix, 3), time.Now())
 	if n := a.Counters().Dropped.Load(); n != 3 || a.Counters().Spooled.Load() != 0 {
 		t.Errorf("%d dropped, %d spooled, want 3 and 0", n, a.Counters().Spooled.Load())
 	}

@@ -11,5 +11,8 @@ type Counters struct {
 	Lost       atomic.Uint64 // times that the source was lost
 	Fixes      atomic.Uint64 // that the decoder gave, refused ones included
 	Spooled    atomic.Uint64 // fixes that have a number and are in the spool
+	Standby    atomic.Uint64 // fixes of a receiver that was not in use
+	Switches   atomic.Uint64 // times that another receiver came into use, the first included
+	Thinned    atomic.Uint64 // fixes that the others explain
 	Dropped    atomic.Uint64 // fixes that the spool refused; the spool counts what it drops itself
 }

@@ -22,7 +22,7 @@ var neverSet = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // unsetOffset moves the clock of such a host to where no fix is in its future.
 const unsetOffset = 100 * 365 * day
 
-// report is what the decoder has said, for the status page.
+// report is what a receiver's decoder has said, for the status page.
 type report struct {
 	fix     positioning.Fix // the last, refused ones included
 	at      time.Time       // when it came, by the host's clock; zero none did
@@ -32,10 +32,13 @@ type report struct {
 	antenna string
 }
 
-// decode makes fixes of the feed's bytes and keeps them, until the feed ends.
-func (a *Agent) decode(f *feed, sp appender) {
+// decode makes fixes of receiver n's bytes and hands them on, until the feed ends.
+func (a *Agent) decode(n int, f *feed) {
 	d := positioning.NewDecoder(a.cfg.Decoder)
-	live := a.cfg.Source.Live()
+	live := f.src.Live()
+	take := func(fixes []positioning.Fix, heard time.Time) {
+		a.outlet.take(n, a.note(n, d, fixes, heard), a.cfg.Now())
+	}
 	clock := func(t time.Time) time.Time {
 		switch {
 		case !live:
@@ -52,15 +55,17 @@ func (a *Agent) decode(f *feed, sp appender) {
 		select {
 		case c, more := <-f.chunks:
 			if !more {
-				a.keep(sp, a.note(d, d.Flush(), heard))
+				take(d.Flush(), heard)
+				a.outlet.flush(n)
 				return
 			}
 			if c.lost {
-				a.keep(sp, a.note(d, d.Flush(), heard))
+				take(d.Flush(), heard)
+				a.outlet.flush(n)
 				break
 			}
 			heard = c.at
-			a.keep(sp, a.note(d, d.Write(c.bytes, clock(c.at)), heard))
+			take(d.Write(c.bytes, clock(c.at)), heard)
 			f.free <- c.bytes[:chunkSize]
 			if live {
 				idle.Reset(idleEvery)
@@ -70,45 +75,29 @@ func (a *Agent) decode(f *feed, sp appender) {
 				break
 			}
 			if len(f.chunks) == 0 {
-				a.keep(sp, a.note(d, d.Idle(clock(a.cfg.Now())), heard))
+				take(d.Idle(clock(a.cfg.Now())), heard)
 			}
 			if a.cfg.Now().Sub(heard) < idleFor {
 				idle.Reset(idleEvery)
+			} else {
+				a.outlet.flush(n)
 			}
 		}
 	}
 }
 
 // note quantizes fixes in place and remembers the last for the status page.
-func (a *Agent) note(d *positioning.Decoder, fixes []positioning.Fix, heard time.Time) []positioning.Fix {
+func (a *Agent) note(n int, d *positioning.Decoder, fixes []positioning.Fix, heard time.Time) []positioning.Fix {
 	for i := range fixes {
 		fixes[i] = track.Quantize(fixes[i])
 	}
 	a.counters.Fixes.Add(uint64(len(fixes)))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.latest.stats, a.latest.sky, a.latest.antenna, a.latest.heard = d.Stats(), d.Sky(), d.Antenna(), heard
-	if n := len(fixes); n > 0 {
-		a.latest.fix, a.latest.at = fixes[n-1], heard
+	r := &a.latest[n]
+	r.stats, r.sky, r.antenna, r.heard = d.Stats(), d.Sky(), d.Antenna(), heard
+	if last := len(fixes) - 1; last >= 0 {
+		r.fix, r.at = fixes[last], heard
 	}
 	return fixes
-}
-
-// appender is the spool, as the decoding sees it.
-type appender interface {
-	Append(fixes []positioning.Fix) (track.Range, error)
-}
-
-// keep puts fixes into the spool. The spool itself holds them in memory while the disk takes none, so an error here is one
-// that trying again would not heal.
-func (a *Agent) keep(sp appender, fixes []positioning.Fix) {
-	if len(fixes) == 0 {
-		return
-	}
-	if _, err := sp.Append(fixes); err != nil {
-		a.counters.Dropped.Add(uint64(len(fixes)))
-		a.cfg.Log.Error("the spool took no fixes; they are lost", "fixes", len(fixes), "err", err)
-		return
-	}
-	a.counters.Spooled.Add(uint64(len(fixes)))
 }

@@ -17,14 +17,10 @@ type count struct {
 	value uint64
 }
 
-// counts are all counters: the agent's own and the decoder's. Everything that is discarded is in one of them.
-func (a *Agent) counts(s positioning.Stats, kept spool.Stats, link uplink.Status) []count {
-	c := &a.counters
+// decoderCounts are the counters of one receiver's decoder. With counts they are all counters: everything that is discarded is
+// in one of them.
+func decoderCounts(s positioning.Stats) []count {
 	list := []count{
-		{"source_opened", c.Opened.Load()},
-		{"source_open_failed", c.OpenFailed.Load()},
-		{"source_lost", c.Lost.Load()},
-		{"source_bytes", c.Bytes.Load()},
 		{"noise_bytes", s.Frames.NoiseBytes},
 		{"sentences", s.Frames.Sentences},
 		{"sentences_bad_checksum", s.Frames.BadChecksum},
@@ -50,17 +46,30 @@ func (a *Agent) counts(s positioning.Stats, kept spool.Stats, link uplink.Status
 		}
 		list = append(list, count{name, n})
 	}
-	return append(list,
-		count{"fixes_spooled", c.Spooled.Load()},
-		count{"fixes_not_spooled", c.Dropped.Load()},
-		count{"spool_dropped", kept.Dropped},
-		count{"spool_renumbered", kept.Renumbered},
-		count{"spool_damaged", kept.Damaged},
-		count{"spool_failures", kept.Failures},
-		count{"link_connects", link.Connects},
-		count{"fixes_sent", link.Sent},
-		count{"fixes_acked", link.Acked},
-	)
+	return list
+}
+
+// counts are the agent's own counters, its spool's and its link's.
+func (a *Agent) counts(kept spool.Stats, link uplink.Status) []count {
+	c := &a.counters
+	return []count{
+		{"source_opened", c.Opened.Load()},
+		{"source_open_failed", c.OpenFailed.Load()},
+		{"source_lost", c.Lost.Load()},
+		{"source_bytes", c.Bytes.Load()},
+		{"fixes_spooled", c.Spooled.Load()},
+		{"fixes_standby", c.Standby.Load()},
+		{"source_switches", c.Switches.Load()},
+		{"fixes_thinned", c.Thinned.Load()},
+		{"fixes_not_spooled", c.Dropped.Load()},
+		{"spool_dropped", kept.Dropped},
+		{"spool_renumbered", kept.Renumbered},
+		{"spool_damaged", kept.Damaged},
+		{"spool_failures", kept.Failures},
+		{"link_connects", link.Connects},
+		{"fixes_sent", link.Sent},
+		{"fixes_acked", link.Acked},
+	}
 }
 
 // appendMetrics writes Prometheus' text format. Source: prometheus/docs, instrumenting/exposition_formats.md.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,8 +22,9 @@ type Status struct {
 	Unit    string            `json:"unit"`
 	Version string            `json:"version,omitempty"`
 	Started time.Time         `json:"started"`
-	Source  SourceStatus      `json:"source"`
-	Fix     json.RawMessage   `json:"fix,omitempty"` // the last, as positioning.AppendJSON writes it
+	Source  SourceStatus      `json:"source"`           // the receiver in use
+	Others  []SourceStatus    `json:"others,omitempty"` // those that are not, by rank
+	Fix     json.RawMessage   `json:"fix,omitempty"`    // the last, as positioning.AppendJSON writes it
 	FixAge  *float64          `json:"fix_age_s,omitempty"`
 	Spool   *SpoolStatus      `json:"spool,omitempty"`
 	Link    *LinkStatus       `json:"link,omitempty"`
@@ -72,17 +74,20 @@ type LinkStatus struct {
 // Status is how things stand. Safe for concurrent use.
 func (a *Agent) Status() Status {
 	a.mu.Lock()
-	latest, sp, client := a.latest, a.spool, a.client
+	reports, sp, client := slices.Clone(a.latest), a.spool, a.client
 	a.mu.Unlock()
+	active := a.outlet.active()
+	latest := reports[active]
 	s := Status{
 		Unit: a.cfg.Unit, Version: a.cfg.Version, Started: a.started.UTC(),
-		Source:  SourceStatus{Name: a.cfg.Source.String(), Silence: a.age(latest.heard), Antenna: latest.antenna, Sky: sky(latest.sky)},
+		Source:  a.sourceStatus(active, latest),
 		FixAge:  a.age(latest.at),
 		Counted: map[string]uint64{},
 	}
-	if a.setup != nil {
-		st := a.setup.Status()
-		s.Source.Setup = &st
+	for n, r := range reports {
+		if n != active {
+			s.Others = append(s.Others, a.sourceStatus(n, r))
+		}
 	}
 	if !latest.at.IsZero() {
 		s.Fix = positioning.AppendJSON(nil, latest.fix)
@@ -93,8 +98,22 @@ func (a *Agent) Status() Status {
 		kept, link = sp.Stats(), client.Status()
 		s.Spool, s.Link = spoolStatus(kept), &LinkStatus{Connected: link.Connected, Since: link.Since.UTC(), LastError: link.LastError}
 	}
-	for _, c := range a.counts(latest.stats, kept, link) {
+	for _, c := range a.counts(kept, link) {
 		s.Counted[c.name] = c.value
+	}
+	for _, r := range reports {
+		for _, c := range decoderCounts(r.stats) {
+			s.Counted[c.name] += c.value
+		}
+	}
+	return s
+}
+
+func (a *Agent) sourceStatus(n int, r report) SourceStatus {
+	s := SourceStatus{Name: a.sources[n].String(), Silence: a.age(r.heard), Antenna: r.antenna, Sky: sky(r.sky)}
+	if a.setups[n] != nil {
+		st := a.setups[n].Status()
+		s.Setup = &st
 	}
 	return s
 }

@@ -1,0 +1,138 @@
+package receiver
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"dipper/positioning"
+	"dipper/positioning/track"
+)
+
+// appender is the spool, as the decoding sees it.
+type appender interface {
+	Append(fixes []positioning.Fix) (track.Range, error)
+}
+
+// outlet is where the fixes of all receivers come together on their way into the spool: one receiver's are chosen, a parked
+// vehicle is held in its place, what the others explain is spared, and what is left gets its number. Safe for concurrent use.
+type outlet struct {
+	counters *Counters
+	log      *slog.Logger
+	names    []string // of the receivers
+
+	mu       sync.Mutex
+	spool    appender
+	priority *priority
+	hold     *positioning.Hold    // nil: parked vehicles wander
+	thinner  *positioning.Thinner // nil: nothing is spared
+	waiting  bool                 // the thinner has a fix that it has not decided on
+	out      []positioning.Fix
+}
+
+func newOutlet(cfg Config, counters *Counters) *outlet {
+	o := &outlet{counters: counters, log: cfg.Log, priority: newPriority(1+len(cfg.Backups), cfg.Failover)}
+	o.names = append(o.names, cfg.Source.String())
+	for _, src := range cfg.Backups {
+		o.names = append(o.names, src.String())
+	}
+	if cfg.Hold {
+		o.hold = positioning.NewHold(positioning.HoldConfig{})
+	}
+	o.thinTo(cfg.ThinErrorM, 0)
+	return o
+}
+
+// thinTo starts thinning to an error in metres; 0 ends it. Each fix is in a track of one error or of the other.
+func (o *outlet) thinTo(errM float64, longest time.Duration) {
+	o.thinner = nil
+	if errM > 0 {
+		o.thinner = positioning.NewThinner(positioning.ThinnerConfig{MaxErrorM: errM, MaxInterval: longest})
+	}
+}
+
+// active is the index of the receiver in use; the first before any is.
+func (o *outlet) active() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return max(0, o.priority.active)
+}
+
+// take brings receiver n's next fixes, which came at now and are quantized.
+func (o *outlet) take(n int, fixes []positioning.Fix, now time.Time) {
+	if len(fixes) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.out = o.out[:0]
+	for _, f := range fixes {
+		use, takesOver := o.priority.admit(n, f, now)
+		if takesOver && len(o.names) > 1 {
+			o.counters.Switches.Add(1)
+			o.log.Info("receiver in use", "source", o.names[n])
+		}
+		if !use {
+			o.counters.Standby.Add(1)
+			continue
+		}
+		o.shape(f)
+	}
+	o.keepLocked()
+}
+
+// shape passes f through hold and thinner to out.
+func (o *outlet) shape(f positioning.Fix) {
+	if o.hold != nil {
+		f, _ = o.hold.Step(f)
+		f = track.Quantize(f)
+	}
+	if o.thinner == nil {
+		o.out = append(o.out, f)
+		return
+	}
+	undecided := 1
+	if o.waiting {
+		undecided++
+	}
+	before := len(o.out)
+	o.out = o.thinner.Step(f, o.out)
+	kept := len(o.out) - before
+	o.waiting = kept == 0 || !o.out[len(o.out)-1].Equal(f)
+	if o.waiting {
+		kept++
+	}
+	o.counters.Thinned.Add(uint64(undecided - kept))
+}
+
+// flush lets go of what waits for n's next fix, which is long in coming.
+func (o *outlet) flush(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n == o.priority.active {
+		o.out = o.out[:0]
+		o.flushLocked()
+		o.keepLocked()
+	}
+}
+
+func (o *outlet) flushLocked() {
+	if o.thinner != nil {
+		o.out = o.thinner.Flush(o.out)
+	}
+	o.waiting = false
+}
+
+// keepLocked puts out into the spool. The spool itself holds fixes in memory while the disk takes none, so an error here is one
+// that trying again would not heal.
+func (o *outlet) keepLocked() {
+	if len(o.out) == 0 {
+		return
+	}
+	if _, err := o.spool.Append(o.out); err != nil {
+		o.counters.Dropped.Add(uint64(len(o.out)))
+		o.log.Error("the spool took no fixes; they are lost", "fixes", len(o.out), "err", err)
+		return
+	}
+	o.counters.Spooled.Add(uint64(len(o.out)))
+}
