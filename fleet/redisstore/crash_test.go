@@ -466,3 +466,21 @@ func (a *ackedUnit) check(t *testing.T, s *Store) {
 		t.Errorf("%s is not in its cell: %v, %v", a.unit, ps, err)
 	}
 }
+
+// A node that clears what it carried out must leave what a later step added meanwhile.
+func TestClearLeavesLaterSteps(t *testing.T) {
+	s := empty(t, Config{URL: redistest.Start(t, redistest.Options{NoAOF: true}).URL})
+	commitOnly(t, s, fleet.Step{Unit: "u", Events: []fleet.EventRecord{event("first")}})
+	before, err := s.outboxes(t.Context(), 0, shards)
+	if err != nil || len(before) != 1 {
+		t.Fatalf("outboxes hold %v, %v, want one entry", before, err)
+	}
+	commitOnly(t, s, fleet.Step{Unit: "u", Expect: 1, Events: []fleet.EventRecord{event("second")}})
+	s.clear(t.Context(), before, make([]error, 1))
+	if _, err := s.sweep(t.Context(), func(entry) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := s.Events(t.Context(), 0, 10); err != nil || len(log) != 2 {
+		t.Errorf("log = %v, %v, want both events", log, err)
+	}
+}
