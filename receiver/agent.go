@@ -20,24 +20,25 @@ const DefaultDrain = 3 * time.Second
 
 // Config configures an Agent.
 type Config struct {
-	Source     Source                    // required
-	Backups    []Source                  // further receivers by rank, all live; each is read all the time, one is used
-	Decoder    positioning.DecoderConfig // the zero value has the defaults
-	Setup      string                    // one of Setups: the module is told what to send; "" never writes to it
-	Rate       int                       // one of Rates: the fixes a second it is told to give; 0 is 1
-	Failover   time.Duration             // how long the receiver in use may give no accepted fix; 0 stands for DefaultFailover
-	Hold       bool                      // keep a parked vehicle in its place
-	ThinErrorM float64                   // spare the fixes that others explain to within so many metres; 0 spares none
-	Spool      string                    // required: the directory of the spool
-	Server     string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
-	Unit       string                    // required: the unit's id
-	Key        string                    // required: the unit's key
-	Version    string                    // of the agent, as told to the service
-	Linger     time.Duration             // how long a new fix may wait for others to share a message with; 0 not at all
-	Status     string                    // HOST:PORT to serve Handler on; "" nowhere
-	Drain      time.Duration             // 0 stands for DefaultDrain
-	Log        *slog.Logger              // nil discards
-	Now        func() time.Time          // nil is time.Now; must run on, may be wrong
+	Source         Source                    // required
+	Backups        []Source                  // further receivers by rank, all live; each is read all the time, one is used
+	Decoder        positioning.DecoderConfig // the zero value has the defaults
+	Setup          string                    // one of Setups: the module is told what to send; "" never writes to it
+	Rate           int                       // one of Rates: the fixes a second it is told to give; 0 is 1
+	Failover       time.Duration             // how long the receiver in use may give no accepted fix; 0 stands for DefaultFailover
+	Hold           bool                      // keep a parked vehicle in its place
+	ThinErrorM     float64                   // spare the fixes that others explain to within so many metres; 0 spares none
+	Spool          string                    // required: the directory of the spool
+	Server         string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
+	Unit           string                    // required: the unit's id
+	Key            string                    // required: the unit's key
+	Version        string                    // of the agent, as told to the service
+	MaxBytesPerDay uint64                    // of the link both ways: what is sent is thinned harder to keep within; 0 is no limit
+	Linger         time.Duration             // how long a new fix may wait for others to share a message with; 0 not at all
+	Status         string                    // HOST:PORT to serve Handler on; "" nowhere
+	Drain          time.Duration             // 0 stands for DefaultDrain
+	Log            *slog.Logger              // nil discards
+	Now            func() time.Time          // nil is time.Now; must run on, may be wrong
 }
 
 // Agent reads one receiver or several, keeps the fixes and sends them. Use New.
@@ -141,6 +142,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 			a.cfg.Log.Error("the uplink ended", "err", err)
 		}
 	})
+	if a.cfg.MaxBytesPerDay > 0 {
+		background.Go(func() { a.spend(sending) })
+	}
 	if listener != nil {
 		background.Go(func() { a.serveStatus(sending, listener) })
 	}

@@ -293,6 +293,9 @@ func TestAgentStatus(t *testing.T) {
 			t.Errorf("counter %s is %d, want %d", name, got, want)
 		}
 	}
+	if n := s.Counted["link_bytes"]; n < 300 || n > 5000 { // a handshake and three fixes
+		t.Errorf("link_bytes is %d", n)
+	}
 	metrics := string(get(t, "http://"+cfg.Status+"/metrics"))
 	for _, line := range []string{"dipper_agent_fixes_accepted_total 3\n", "dipper_agent_spool_unacked_fixes 0\n", "dipper_agent_link_connected 1\n", "# TYPE dipper_agent_sentences_total counter\n"} {
 		if !strings.Contains(metrics, line) {

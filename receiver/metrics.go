@@ -67,6 +67,7 @@ func (a *Agent) counts(kept spool.Stats, link uplink.Status) []count {
 		{"spool_damaged", kept.Damaged},
 		{"spool_failures", kept.Failures},
 		{"link_connects", link.Connects},
+		{"link_bytes", link.Bytes},
 		{"fixes_sent", link.Sent},
 		{"fixes_acked", link.Acked},
 	}

@@ -21,13 +21,15 @@ type outlet struct {
 	log      *slog.Logger
 	names    []string // of the receivers
 
-	mu       sync.Mutex
-	spool    appender
-	priority *priority
-	hold     *positioning.Hold    // nil: parked vehicles wander
-	thinner  *positioning.Thinner // nil: nothing is spared
-	waiting  bool                 // the thinner has a fix that it has not decided on
-	out      []positioning.Fix
+	mu         sync.Mutex
+	spool      appender
+	priority   *priority
+	hold       *positioning.Hold    // nil: parked vehicles wander
+	thinner    *positioning.Thinner // nil: nothing is spared
+	thinErrorM float64              // as configured
+	thrift     int                  // see save
+	waiting    bool                 // the thinner has a fix that it has not decided on
+	out        []positioning.Fix
 }
 
 func newOutlet(cfg Config, counters *Counters) *outlet {
@@ -39,16 +41,49 @@ func newOutlet(cfg Config, counters *Counters) *outlet {
 	if cfg.Hold {
 		o.hold = positioning.NewHold(positioning.HoldConfig{})
 	}
-	o.thinTo(cfg.ThinErrorM, 0)
+	o.thinErrorM = cfg.ThinErrorM
+	o.thinner = o.newThinner()
 	return o
 }
 
-// thinTo starts thinning to an error in metres; 0 ends it. Each fix is in a track of one error or of the other.
-func (o *outlet) thinTo(errM float64, longest time.Duration) {
-	o.thinner = nil
-	if errM > 0 {
-		o.thinner = positioning.NewThinner(positioning.ThinnerConfig{MaxErrorM: errM, MaxInterval: longest})
+// save thins harder, or less hard. Thrift 0 is as configured. Each further level doubles the error, and the time and the
+// distance between two fixes; it begins with twice the configured error or, where none is, with the default. From 2 on turns
+// and changes of speed are kept only as far as the error asks.
+func (o *outlet) save(thrift int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.out = o.out[:0]
+	o.flushLocked()
+	o.keepLocked()
+	o.thrift = thrift
+	o.thinner = o.newThinner()
+}
+
+func (o *outlet) newThinner() *positioning.Thinner {
+	errM := o.thinErrorM
+	if o.thrift == 0 {
+		if errM == 0 {
+			return nil
+		}
+		return positioning.NewThinner(positioning.ThinnerConfig{MaxErrorM: errM})
 	}
+	if errM == 0 {
+		errM = positioning.DefaultThinErrorM
+	}
+	factor := 1 << (o.thrift - 1)
+	if o.thinErrorM > 0 {
+		factor *= 2
+	}
+	cfg := positioning.ThinnerConfig{
+		MaxErrorM:    errM * float64(factor),
+		MaxInterval:  positioning.DefaultThinInterval * time.Duration(factor),
+		MaxParked:    positioning.DefaultThinParked * time.Duration(factor),
+		MaxDistanceM: positioning.DefaultThinDistanceM * float64(factor),
+	}
+	if o.thrift > 1 {
+		cfg.TurnDeg, cfg.SpeedDeltaMps = -1, -1
+	}
+	return positioning.NewThinner(cfg)
 }
 
 // active is the index of the receiver in use; the first before any is.

@@ -16,22 +16,23 @@ import (
 
 type runCmd struct {
 	command.Logging
-	Source    []string      `help:"Where the sentences come from: auto, a serial port's path, tcp://HOST:PORT, gpsd://HOST[:PORT], udp://[HOST]:PORT, file:PATH (.gz too) or - for standard input. Given more than once, in the order of rank: the first that gives accepted fixes is used, the next takes over." default:"auto" sep:"none" placeholder:"SOURCE"`
-	Failover  time.Duration `help:"With several sources: how long the one in use may give no accepted fix; a better one comes back after twice that of good fixes." default:"10s"`
-	Baud      baud          `help:"Baud rate of serial ports: auto or a number." default:"auto" placeholder:"auto|N"`
-	Setup     string        `help:"Tell the module to use Beidou and to send RMC, GGA, GSA and GSV: casic, unicore, ublox, quectel, or auto, which asks it. Until its power is lost; nothing is saved in it." placeholder:"MAKER"`
-	Rate      int           `help:"Fixes a second to tell the module: 1, 2, 5 or 10; with --setup only, default 1. Fast ones need a fast line." placeholder:"HZ"`
-	Passive   bool          `help:"Never write to the module, whatever --setup says."`
-	Pace      bool          `help:"Read a file at the pace of its own time stamps."`
-	Server    string        `help:"The service's address, ws://HOST:PORT or wss://HOST." required:"" placeholder:"URL"`
-	Unit      string        `help:"This unit's id." required:"" placeholder:"ID"`
-	Key       string        `help:"This unit's key, as 'dipper unit add' printed it. Better given as DIPPER_KEY or in the config file, which no other user can read." required:"" placeholder:"KEY"`
-	Spool     string        `help:"Directory in which fixes wait until the service has them." required:"" placeholder:"DIR"`
-	Hold      bool          `help:"Keep a parked vehicle in its place instead of sending how the receiver wanders."`
-	ThinError float64       `help:"Spare the fixes that the others explain to within so many metres, 10 for instance; 0 spares none. A fix is then sent when the next is known." default:"0" placeholder:"METRES"`
-	Linger    time.Duration `help:"How long a new fix may wait for others to share a message with: 10s at one fix a second cuts the data sent to a fifth." default:"0s"`
-	Status    string        `help:"Serve /status and /metrics here, such as 127.0.0.1:8090. They show where the vehicle is." placeholder:"HOST:PORT"`
-	Drain     time.Duration `help:"How long to go on sending after the order to stop." default:"3s"`
+	Source         []string      `help:"Where the sentences come from: auto, a serial port's path, tcp://HOST:PORT, gpsd://HOST[:PORT], udp://[HOST]:PORT, file:PATH (.gz too) or - for standard input. Given more than once, in the order of rank: the first that gives accepted fixes is used, the next takes over." default:"auto" sep:"none" placeholder:"SOURCE"`
+	Failover       time.Duration `help:"With several sources: how long the one in use may give no accepted fix; a better one comes back after twice that of good fixes." default:"10s"`
+	Baud           baud          `help:"Baud rate of serial ports: auto or a number." default:"auto" placeholder:"auto|N"`
+	Setup          string        `help:"Tell the module to use Beidou and to send RMC, GGA, GSA and GSV: casic, unicore, ublox, quectel, or auto, which asks it. Until its power is lost; nothing is saved in it." placeholder:"MAKER"`
+	Rate           int           `help:"Fixes a second to tell the module: 1, 2, 5 or 10; with --setup only, default 1. Fast ones need a fast line." placeholder:"HZ"`
+	Passive        bool          `help:"Never write to the module, whatever --setup says."`
+	Pace           bool          `help:"Read a file at the pace of its own time stamps."`
+	Server         string        `help:"The service's address, ws://HOST:PORT or wss://HOST." required:"" placeholder:"URL"`
+	Unit           string        `help:"This unit's id." required:"" placeholder:"ID"`
+	Key            string        `help:"This unit's key, as 'dipper unit add' printed it. Better given as DIPPER_KEY or in the config file, which no other user can read." required:"" placeholder:"KEY"`
+	Spool          string        `help:"Directory in which fixes wait until the service has them." required:"" placeholder:"DIR"`
+	Hold           bool          `help:"Keep a parked vehicle in its place instead of sending how the receiver wanders."`
+	ThinError      float64       `help:"Spare the fixes that the others explain to within so many metres, 10 for instance; 0 spares none. A fix is then sent when the next is known." default:"0" placeholder:"METRES"`
+	MaxBytesPerDay uint64        `help:"Data budget of the link, both ways, from midnight to midnight UTC: near it fixes are thinned harder. Below about 500000 the keep-alives alone can exceed it; 0 is no limit." default:"0" placeholder:"BYTES"`
+	Linger         time.Duration `help:"How long a new fix may wait for others to share a message with: 10s at one fix a second cuts the data sent to a fifth." default:"0s"`
+	Status         string        `help:"Serve /status and /metrics here, such as 127.0.0.1:8090. They show where the vehicle is." placeholder:"HOST:PORT"`
+	Drain          time.Duration `help:"How long to go on sending after the order to stop." default:"3s"`
 }
 
 // Run reads until the source ends or ctx does.
@@ -62,7 +63,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 		c.Setup, c.Rate = "", 0
 	}
 	agent, err := receiver.New(receiver.Config{
-		Source: sources[0], Backups: sources[1:], Failover: c.Failover, Hold: c.Hold, ThinErrorM: c.ThinError,
+		Source: sources[0], Backups: sources[1:], Failover: c.Failover, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
 		Spool: c.Spool, Server: c.Server, Unit: c.Unit, Key: c.Key,
 		Version: name + " " + command.Version(), Status: c.Status, Setup: c.Setup, Rate: c.Rate, Linger: c.Linger, Drain: c.Drain, Log: log,
 	})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dipper/positioning/track"
@@ -122,8 +123,9 @@ func setDefault[T int | time.Duration](v *T, d T) {
 type Client struct {
 	cfg Config
 
-	mu     sync.Mutex
-	status Status
+	traffic atomic.Uint64
+	mu      sync.Mutex
+	status  Status
 }
 
 // Status is what a status page shows of the link. The counters are since NewClient; fixes sent again count again.
@@ -134,6 +136,7 @@ type Status struct {
 	Connects  uint64    // connections on which the service said welcome
 	Sent      uint64    // fixes
 	Acked     uint64    // fixes
+	Bytes     uint64    // both ways, with all that HTTP and TLS add
 }
 
 // NewClient checks a configuration. The error names the field.
@@ -150,7 +153,9 @@ func NewClient(cfg Config) (*Client, error) {
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.status
+	s := c.status
+	s.Bytes = c.traffic.Load()
+	return s
 }
 
 func (c *Client) note(change func(s *Status)) {
@@ -222,7 +227,7 @@ func sleep(ctx context.Context, d time.Duration) {
 
 // connection is one connection from dial to close. The error is why it ended; nil only after an orderly end of ctx.
 func (c *Client) connection(ctx context.Context) error {
-	conn, err := Dial(ctx, DialOptions{URL: c.cfg.URL, Key: c.cfg.Key, Agent: c.cfg.Agent, TLS: c.cfg.TLS, DeadAfter: c.cfg.DeadAfter})
+	conn, err := Dial(ctx, DialOptions{URL: c.cfg.URL, Key: c.cfg.Key, Agent: c.cfg.Agent, TLS: c.cfg.TLS, DeadAfter: c.cfg.DeadAfter, Traffic: &c.traffic})
 	if err != nil {
 		return err
 	}

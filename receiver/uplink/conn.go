@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -38,6 +39,8 @@ type DialOptions struct {
 	DeadAfter time.Duration
 	// Buffers, if not nil, is shared by many connections, which then hold no write buffer while they are silent.
 	Buffers websocket.BufferPool
+	// Traffic, if not nil, counts the bytes of the connection both ways.
+	Traffic *atomic.Uint64
 }
 
 // Conn is the agent's end of one uplink connection. One goroutine may send while another reads; Ping and Close may be
@@ -80,6 +83,9 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 		ReadBufferSize:   bufferBytes,
 		WriteBufferSize:  bufferBytes,
 		WriteBufferPool:  o.Buffers,
+	}
+	if o.Traffic != nil {
+		d.NetDialContext = countingDial(o.Traffic)
 	}
 	header := http.Header{"Authorization": {"Bearer " + o.Key}}
 	if o.Agent != "" {
