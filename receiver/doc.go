@@ -6,7 +6,12 @@
 // Sources get lost, since plugs are pulled and masts go down; the reader opens them again, with a short back-off, until the
 // bytes are back.
 //
-// Agent.Run joins the parts: source → positioning.Decoder → track.Quantize → spool → uplink. Each fix gets its number when it is
+// Of several sources one is used, by rank and by who gives accepted fixes (priority). A module can be told what to send by its
+// maker's commands (commands, setup); unless that is asked for, nothing is ever written to it.
+//
+// Agent.Run joins the parts: source → positioning.Decoder → track.Quantize → outlet → spool → uplink. The outlet may hold a parked
+// vehicle in its place and spare fixes that the others explain, harder when a data budget demands it. Each fix gets its number when it is
 // in the spool, and leaves the spool only when the centre has said that it holds it durably. What is discarded on the way,
-// and why, is counted; Agent.Handler shows all of it to whoever stands beside the box.
+// and why, is counted; Agent.Handler shows all of it to whoever stands beside the box: as
+// a page for the driver, as JSON, and for Prometheus.
 package receiver

@@ -137,7 +137,7 @@ func sky(s positioning.Sky) map[string]SkyStatus {
 	return m
 }
 
-// Handler serves /status as JSON and /metrics in Prometheus' text format. It shows where the vehicle is: serve it on
+// Handler serves the driver's page, /status as JSON, and /metrics in Prometheus' text format. It shows where the vehicle is: serve it on
 // loopback, or to a network that may know.
 func (a *Agent) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -152,6 +152,7 @@ func (a *Agent) Handler() http.Handler {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		respond(w, "text/plain; version=0.0.4; charset=utf-8", a.appendMetrics(nil))
 	})
+	handlePage(mux)
 	return mux
 }
 
@@ -166,7 +167,7 @@ func respond(w http.ResponseWriter, contentType string, body []byte) {
 func (a *Agent) serveStatus(ctx context.Context, l net.Listener) {
 	const slow = 5 * time.Second
 	server := &http.Server{Handler: a.Handler(), ReadTimeout: slow, WriteTimeout: slow, IdleTimeout: 2 * slow, MaxHeaderBytes: 8 << 10}
-	a.cfg.Log.Info("status page", "address", fmt.Sprintf("http://%s/status", l.Addr()))
+	a.cfg.Log.Info("status page", "address", fmt.Sprintf("http://%s/", l.Addr()))
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

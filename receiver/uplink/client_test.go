@@ -225,8 +225,8 @@ func TestLingerFillsBatches(t *testing.T) {
 	for n := 2; n <= 14; n++ {
 		appendFixes(t, s, fixesFrom(n, 1))
 	}
-	eventually(t, "a full batch", func() bool { return len(c.batches()) == 2 })
-	stop() // the rest goes at the end
+	eventually(t, "a full batch", func() bool { return len(c.batches()) >= 2 }) // or three, when the sender looks late
+	stop()                                                                      // the rest goes at the end
 	want := []track.Range{{First: 1, Last: 1}, {First: 2, Last: 11}, {First: 12, Last: 14}}
 	got := c.batches()
 	var sum track.Ranges

@@ -1,0 +1,113 @@
+package receiver
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func serve(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}
+
+// The page is complete in itself: it works where there is no network.
+func TestPageIsOffline(t *testing.T) {
+	c := openCentre(t)
+	a, err := New(config(t, c, parse(t, "/dev/ttyUSB0", SourceOptions{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := a.Handler()
+	page := serve(t, h, "/")
+	if page.Code != http.StatusOK || !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") || !strings.Contains(page.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("page: %d, %v", page.Code, page.Header())
+	}
+	script := serve(t, h, "/page.js")
+	if script.Code != http.StatusOK || !strings.HasPrefix(script.Header().Get("Content-Type"), "text/javascript") {
+		t.Errorf("script: %d, %v", script.Code, script.Header())
+	}
+	if out := regexp.MustCompile(`(?i)(src|href|url|import|fetch)\s*[=(]?\s*["'(]*(https?:)?//`).FindString(page.Body.String() + script.Body.String()); out != "" {
+		t.Errorf("the page reaches outside: %s", out)
+	}
+	if other := serve(t, h, "/favicon.ico"); other.Code != http.StatusNotFound {
+		t.Errorf("/favicon.ico: %d", other.Code)
+	}
+	if size := len(pageHTML) + len(pageScript); size > 16<<10 {
+		t.Errorf("the page has %d bytes, want at most 16 KiB", size)
+	}
+}
+
+// Chinese and English say the same things.
+func TestPageTexts(t *testing.T) {
+	keys := func(language string) map[string]bool {
+		_, rest, ok := strings.Cut(string(pageScript), "\n  "+language+": {")
+		body, _, end := strings.Cut(rest, "\n  },")
+		if !ok || !end {
+			t.Fatalf("no texts in %s", language)
+		}
+		m := map[string]bool{}
+		for _, k := range regexp.MustCompile(`[ ,](\w+): "[^"]*"[,\n]?`).FindAllStringSubmatch(body, -1) {
+			m[k[1]] = true
+		}
+		return m
+	}
+	en, zh := keys("en"), keys("zh")
+	for k := range en {
+		if !zh[k] {
+			t.Errorf("%s is not in Chinese", k)
+		}
+	}
+	if len(en) < 30 || len(zh) != len(en) {
+		t.Errorf("%d texts in English, %d in Chinese", len(en), len(zh))
+	}
+	for _, k := range regexp.MustCompile(`data-text="(\w+)"`).FindAllStringSubmatch(string(pageHTML), -1) {
+		if !en[k[1]] {
+			t.Errorf("the page has %s, for which there is no text", k[1])
+		}
+	}
+}
+
+// A real browser shows what the agent knows. Without one on this machine the test is skipped.
+func TestPageInABrowser(t *testing.T) {
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium: apt-get install chromium")
+	}
+	c := openCentre(t)
+	m := plug(t)
+	cfg := config(t, c, parse(t, m.path(), SourceOptions{Baud: 9600}))
+	cfg.Status = freeAddress(t)
+	w := work(t, cfg)
+	m.say([]byte(sentence("GBGSV,1,1,02,21,45,120,42,22,30,080,38,1") + epochs(0, 3)))
+	eventually(t, "all to be acknowledged", func() bool { return c.count() == 3 && w.Status().Spool.Unacked == 0 })
+
+	for language, want := range map[string][]string{
+		"en": {">truck-7<", ">BeiDou<", ">2 of 2 · 42 dB<", ">connected<", ">36.06683, 120.38250", ">nothing<", `lang="en"`},
+		"zh": {">北斗<", ">2 / 2 · 42 dB<", ">已连接<", ">定位<", `lang="zh-CN"`},
+	} {
+		dump := exec.CommandContext(t.Context(), browser, "--headless", "--no-sandbox", "--disable-gpu", "--lang="+language,
+			"--accept-lang="+language, "--user-data-dir="+t.TempDir(), "--virtual-time-budget=3000", "--dump-dom", "http://"+cfg.Status+"/")
+		dom, err := dump.Output()
+		if err != nil {
+			t.Fatalf("chromium: %v", err)
+		}
+		for _, s := range want {
+			if !strings.Contains(string(dom), s) {
+				t.Errorf("in %s the page lacks %s", language, s)
+			}
+		}
+		if t.Failed() {
+			status, _ := json.Marshal(w.Status())
+			t.Logf("%s\n%s", status, dom)
+			break
+		}
+	}
+	w.end(t)
+}
