@@ -39,7 +39,7 @@ type timers struct {
 // Figures that decide about speed only.
 const (
 	aheadSteps   = 16   // a room reaches this many times the last step ahead
-	aroundM      = 30   // and this far to every side, and
+	aroundM      = 15   // and this far to every side, and
 	aroundSteps  = 2    // this many times the last step more, metres
 	farthest     = 2000 // at most, metres to one side
 	farthestLon  = unitsPerDegree

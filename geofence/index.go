@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tidwall/rtree"
-
 	"dipper/positioning/geo"
 )
 
@@ -17,8 +15,8 @@ import (
 type Index struct {
 	fences []Fence // by ID, then revision
 	valid  []validity
-	first  map[string]int32              // of a fence's entries
-	tree   rtree.RTreeGN[float64, int32] // index into fences, by the boxes of parts
+	first  map[string]int32 // of a fence's entries
+	tree   boxTree          // of the boxes of parts; slots are entries of fences
 }
 
 // validity is the time for which an entry of fences counts, in Unix milliseconds, until exclusive.
@@ -41,6 +39,7 @@ func NewIndex(fences []Fence) *Index {
 	ix.fences = lastOfEach(ix.fences)
 	ix.valid = make([]validity, len(ix.fences))
 	ix.first = make(map[string]int32, len(ix.fences))
+	entries := make([]entry, 0, len(ix.fences))
 	for i, f := range ix.fences {
 		if i == 0 || ix.fences[i-1].ID != f.ID {
 			ix.first[f.ID] = int32(i)
@@ -54,12 +53,13 @@ func NewIndex(fences []Fence) *Index {
 		}
 		for j := range f.Shape.parts {
 			b, c, two := f.Shape.parts[j].box.halves()
-			ix.tree.Insert(b.min, b.max, int32(i))
+			entries = append(entries, entry{rect: b, slot: int32(i)})
 			if two {
-				ix.tree.Insert(c.min, c.max, int32(i))
+				entries = append(entries, entry{rect: c, slot: int32(i)})
 			}
 		}
 	}
+	ix.tree = newBoxTree(entries)
 	return ix
 }
 
@@ -160,40 +160,27 @@ func (ix *Index) revision(id string, revision uint64) (int32, bool) {
 
 // neighbours finds entries by their boxes. It keeps its memory from one search to the next.
 type neighbours struct {
-	found   []int32
-	collect func(_, _ [2]float64, i int32) bool
+	found []int32
 }
 
 // of gives the entries with a part whose box meets b, ascending, each once. The slice is valid until the next call.
 func (n *neighbours) of(ix *Index, b box) []int32 {
-	if n.collect == nil {
-		n.collect = func(_, _ [2]float64, i int32) bool {
-			n.found = append(n.found, i)
-			return true
-		}
-	}
-	n.found = n.found[:0]
 	r, s, two := b.halves()
-	ix.tree.Search(r.min, r.max, n.collect)
+	n.found = ix.tree.search(r, n.found[:0])
 	if two {
-		ix.tree.Search(s.min, s.max, n.collect)
+		n.found = ix.tree.search(s, n.found)
 	}
 	slices.Sort(n.found)
 	n.found = slices.Compact(n.found)
 	return n.found
 }
 
-// rect is a box that does not cross the 180° meridian, in floats: the tree multiplies sides, which would overflow whole numbers.
-type rect struct{ min, max [2]float64 }
-
 // halves is b as one rectangle, or as two where it crosses the 180° meridian.
 func (b box) halves() (r, s rect, two bool) {
 	east := int64(b.west) + b.width
-	south, north := float64(b.south), float64(b.north)
-	r = rect{min: [2]float64{float64(b.west), south}, max: [2]float64{float64(min(east, halfTurn-1)), north}}
+	r = rect{west: b.west, south: b.south, east: int32(min(east, halfTurn-1)), north: b.north}
 	if east < halfTurn {
 		return r, s, false
 	}
-	s = rect{min: [2]float64{-halfTurn, south}, max: [2]float64{float64(east - fullTurn), north}}
-	return r, s, true
+	return r, rect{west: -halfTurn, south: b.south, east: int32(east - fullTurn), north: b.north}, true
 }
