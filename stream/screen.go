@@ -163,6 +163,7 @@ func (s *screen) count(now time.Time, u *update) {
 	}
 	s.cells = f
 	u.cells = &f
+	s.followed = 0 // cells replace all that was shown: the followed unit is told again behind them
 }
 
 func (s *screen) tellFollowed(u *update) {

@@ -91,7 +91,7 @@ func (s *Server) secure(h http.Header) {
 	h.Set("Permissions-Policy", "geolocation=(), camera=(), microphone=()")
 }
 
-func (s *Server) uplink(c *call) error { return s.cfg.Uplink.Serve(c.w, c.r) }
+func (s *Server) uplink(c *call) error { return s.cfg.Uplink.Serve(c.w, c.r.WithContext(c.ctx)) }
 
 // Check says what is wrong with the tiles, or nil.
 func (t *Tiles) Check() error {
