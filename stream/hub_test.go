@@ -256,3 +256,32 @@ func TestHubRefusesViewersBeforeAndAfter(t *testing.T) {
 		t.Errorf("after Run: %v", err)
 	}
 }
+
+// A name that changes is told again, without the unit having moved.
+func TestNamesAreToldAgainWhenTheyChange(t *testing.T) {
+	h, url := startHub(t, HubConfig{})
+	swarm(h, 2, 0)
+	ws := dial(t, url)
+	ask(t, ws, harbour)
+	names := func(want string) {
+		t.Helper()
+		for {
+			kind, data, err := ws.ReadMessage()
+			if err != nil {
+				t.Fatalf("%v before %s", err, want)
+			}
+			if kind == websocket.TextMessage && strings.Contains(string(data), `"names"`) {
+				if !strings.Contains(string(data), want) {
+					t.Fatalf("%s, want %s in it", data, want)
+				}
+				return
+			}
+		}
+	}
+	names(`"u0","",""`)
+	h.plot.name("u0", label{"鲁B12345", "truck"})
+	names(`"u0","鲁B12345","truck"`)
+	if name, kind := h.Label("u0"); name != "鲁B12345" || kind != "truck" {
+		t.Errorf("label %q %q", name, kind)
+	}
+}

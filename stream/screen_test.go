@@ -320,3 +320,30 @@ func TestCellsBecomeUnitsAndBack(t *testing.T) {
 		t.Fatalf("the world: %+v", u)
 	}
 }
+
+// Cells replace all that was shown, so a unit that is followed beside them is told again each time.
+func TestFollowedUnitIsToldBehindCells(t *testing.T) {
+	p := newPlot()
+	for i := range 3 {
+		at := geo.Point{Lat: 36, Lon: 120 + float64(i)}
+		p.move(fleet.Position{Unit: fleet.UnitID(fmt.Sprint("u", i)), Time: time.Unix(1, 0), Point: at, Cell: cell.FromPoint(at)})
+	}
+	s := &screen{plot: p, maxUnits: 2, maxCells: 10}
+	s.followUnit(p.find("u0"))
+	var u update
+	s.turn(time.Time{}, &u)
+	if len(u.followed) != 1 {
+		t.Fatalf("without a view: %+v", u)
+	}
+	s.show(view2(geo.Box{West: 100, South: 30, East: 140, North: 40}))
+	u.reset()
+	s.turn(time.Time{}, &u)
+	if u.cells == nil || len(u.followed) != 1 {
+		t.Fatalf("with cells: %+v", u)
+	}
+	u.reset()
+	s.turn(time.Time{}, &u)
+	if !u.empty() {
+		t.Fatalf("nothing moved: %+v", u)
+	}
+}
