@@ -108,6 +108,9 @@ func (s service) register(ctx context.Context, address, unit, kind string) (stri
 	if err != nil {
 		return "", fmt.Errorf("register %s: %w", unit, err)
 	}
+	if response.StatusCode == http.StatusConflict {
+		return "", fmt.Errorf("unit %s is registered already, and its key was told only then: choose other names with --prefix, or keep keys with --keys", unit)
+	}
 	var registered struct {
 		Key string `json:"key"`
 	}

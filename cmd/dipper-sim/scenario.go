@@ -110,12 +110,14 @@ func simulatedFleet() []simulatedVehicle {
 // playedRecording is a real receiver's log in the demo's fleet.
 type playedRecording struct {
 	unit, name, kind, file string
-	pause                  time.Duration // long enough for the way back to the start at a believable speed
+	// pause is long enough for the way back to the start, and longer than the gap over which the ledger takes a straight way
+	// between two fixes for the vehicle's way (geofence.MaxPassGap, 2 minutes): the way back was not recorded.
+	pause time.Duration
 }
 
 func playedRecordings() []playedRecording {
 	return []playedRecording{
-		{"hangzhou-drive", "杭州 实录 BDS+GPS", "truck", "hangzhou-bds-gps-drive.nmea", 40 * time.Second},
+		{"hangzhou-drive", "杭州 实录 BDS+GPS", "truck", "hangzhou-bds-gps-drive.nmea", 125 * time.Second},
 		{"beidou-trig", "SiRF-TriG 实录", "truck", "beidou-bd.nmea", 10 * time.Second},
 		{"l76k-static", "L76K 5 Hz 实录", "truck", "quectel-l76k-dual.nmea", 5 * time.Second},
 	}

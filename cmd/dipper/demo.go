@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,6 +54,9 @@ func (c *demoCmd) Run(ctx context.Context, s command.Streams) error {
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return err
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	units, err := demoFleet(ctx, binaries["dipper-sim"])
 	if err != nil {
 		return err
@@ -64,6 +69,33 @@ func (c *demoCmd) Run(ctx context.Context, s command.Streams) error {
 	agents := c.runAgents(ctx, s, log, binaries, units, service)
 	stopService()
 	return errors.Join(agents, <-service)
+}
+
+// check finds what would end the demo before anything of it is started, and says it in one line.
+func (c *demoCmd) check() error {
+	listener, err := net.Listen("tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use: choose another address with --listen or DIPPER_LISTEN", c.Listen)
+	}
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", c.Listen, err)
+	}
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	for _, need := range []struct{ what, flag, dir, pattern string }{
+		{"recordings", "--recordings", c.Recordings, "*.nmea"},
+		{"fences", "--fences", c.Fences, "*.geojson"},
+	} {
+		found, err := filepath.Glob(filepath.Join(need.dir, need.pattern))
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("no %s in %s: name the directory that has them with %s", need.what, need.dir, need.flag)
+		}
+	}
+	return nil
 }
 
 // runAgents prepares the service's data and runs modules and agents until ctx ends or the service cannot be run. It puts the
@@ -97,10 +129,12 @@ func (c *demoCmd) runAgents(ctx context.Context, s command.Streams, log *slog.Lo
 	if err := demoFences(ctx, control, c.Fences); err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
 	ports := filepath.Join(c.Data, "ports")
 	ready := make(chan struct{}, 1) // one word from the feed's first start
-	g.Go(func() error { return c.feed(binaries["dipper-sim"], ports, log, ready).run(ctx) })
+	feedCtx, stopFeed := context.WithCancel(context.WithoutCancel(ctx))
+	feed := make(chan error, 1) // the supervisor sends its one result and ends
+	go func() { feed <- c.feed(binaries["dipper-sim"], ports, log, ready).run(feedCtx); cancel() }()
+	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		select {
 		case <-ready:
@@ -113,7 +147,9 @@ func (c *demoCmd) runAgents(ctx context.Context, s command.Streams, log *slog.Lo
 		fmt.Fprintf(s.Out, "\n  Dipper's demo runs: %d vehicles on pseudo-terminals, an agent each.\n  Open  http://%s/\n  Ctrl-C stops it; another run goes on with what is stored in %s.\n\n", len(units), c.Listen, c.Data)
 		return nil
 	})
-	return g.Wait()
+	err = g.Wait() // the modules speak until the last agent has hung up
+	stopFeed()
+	return errors.Join(err, <-feed)
 }
 
 func (c *demoCmd) service(log *slog.Logger) child {
@@ -229,9 +265,6 @@ func demoFences(ctx context.Context, control *control, dir string) error {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.geojson"))
 	if err != nil {
 		return err
-	}
-	if len(paths) == 0 {
-		return fmt.Errorf("no fences in %s: name the directory that has them with --fences", dir)
 	}
 	for _, path := range paths {
 		id := strings.TrimSuffix(filepath.Base(path), ".geojson")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -19,7 +18,7 @@ type serveCmd struct {
 	command.Logging
 	storage
 	keeping
-	Listen           string `help:"Address for agents, browsers and the API." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Listen           string `help:"Address for agents, browsers and the API." default:"127.0.0.1:8080"`
 	OpenLoopback     bool   `help:"Whoever comes from this machine is signed in as admin, without a token. For demos."`
 	Tiles            string `help:"Base map for the page: an address with {z}, {x} and {y}. Without it the page draws the map it carries." placeholder:"URL"`
 	TilesAttribution string `help:"Who made the base map; shown on the map." placeholder:"TEXT"`
@@ -31,12 +30,15 @@ func (c *serveCmd) Validate() error {
 	if err := errors.Join(c.storage.Validate(), c.keeping.Validate()); err != nil {
 		return err
 	}
-	_, port, err := net.SplitHostPort(c.Listen)
+	host, port, err := net.SplitHostPort(c.Listen)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
 		return fmt.Errorf("--listen %q: want host:port", c.Listen)
+	}
+	if ip := net.ParseIP(host); c.OpenLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("--open-loopback: only with a --listen address of this machine alone, as 127.0.0.1, not %q", c.Listen)
 	}
 	if c.Tiles != "" {
 		if err := c.tiles().Check(); err != nil {
@@ -87,6 +89,6 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	}
 	log.Info("service starts", "listen", listener.Addr(), "store", durability, "version", command.Version())
 	err = service.Run(ctx)
-	log.Info("service stopped", slog.Any("error", err))
+	log.Info("service stopped")
 	return err
 }

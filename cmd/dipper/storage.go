@@ -21,8 +21,8 @@ type storage struct {
 
 // keeping are the flags that say how long things are kept.
 type keeping struct {
-	Retention  time.Duration `help:"How long tracks are kept, by the time of their fixes; 0 for ever." default:"0" placeholder:"DURATION"`
-	KeepEvents uint64        `help:"How many events the log keeps; 0 all." default:"0" placeholder:"N"`
+	Retention  time.Duration `help:"How long tracks are kept, by the time of their fixes; 0 for ever." default:"0s"`
+	KeepEvents uint64        `help:"How many events the log keeps; 0 all." default:"0"`
 }
 
 // Validate is called by kong.

@@ -7,7 +7,7 @@ import (
 
 // Logging are the flags of commands that log.
 type Logging struct {
-	LogLevel  slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
+	LogLevel  slog.Level `help:"Least level to log: debug, info, warn or error." default:"info"`
 	LogFormat string     `help:"How log lines look: ${enum}." enum:"text,json" default:"text"`
 }
 
