@@ -201,13 +201,12 @@ func BenchmarkLedger(b *testing.B) {
 		})
 		b.Run(bench.name+"/step", func(b *testing.B) {
 			b.ReportAllocs()
-			l := NewLedger("bench", ix)
-			states := make([]State, vehicles)
+			ledgers, states := fleetOf(ix, vehicles)
 			var events []Event
 			told, i := 0, 0
 			for b.Loop() {
 				m := &moves[i]
-				events = l.Step(&states[m.vehicle], m.ob, events[:0])
+				events = ledgers[m.vehicle].Step(&states[m.vehicle], m.ob, events[:0])
 				told += len(events)
 				if i++; i == len(moves) {
 					i = 0
