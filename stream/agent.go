@@ -34,6 +34,8 @@ type agent struct {
 	unit   fleet.UnitID
 	remote string
 	work   context.Context // ends when batches under way must be given up
+	order  uint64          // connections are numbered as they come
+	idle   chan struct{}   // closed when the last batch under way is done, and no other will be
 	worker sync.WaitGroup  // the second goroutine
 
 	mu      sync.Mutex
@@ -55,7 +57,7 @@ func (e *agentGone) Error() string { return "agent gone: " + e.err.Error() }
 func (e *agentGone) Unwrap() error { return e.err }
 
 func newAgent(u *Uplink, unit fleet.UnitID, remote string) *agent {
-	a := &agent{up: u, unit: unit, remote: remote, ended: make(chan struct{})}
+	a := &agent{up: u, unit: unit, remote: remote, ended: make(chan struct{}), idle: make(chan struct{})}
 	a.room.L = &a.mu
 	return a
 }
@@ -127,6 +129,7 @@ func (a *agent) run() {
 func (a *agent) finish(err error) {
 	a.end(err)
 	a.worker.Wait()
+	close(a.idle)
 	a.bye(a.ending())
 	_ = a.ws.Close() // nothing is left to be told
 	a.up.leave(a)
@@ -171,13 +174,32 @@ func (a *agent) greet() error {
 	case fleet.UnitID(h.Unit) != a.unit:
 		return fmt.Errorf("%w: the key is not that of unit %.64q", ErrUnauthorized, h.Unit)
 	}
-	a.up.claim(a)
+	if err := a.displace(); err != nil {
+		return err
+	}
 	held, err := a.up.cfg.Fleet.Held(a.work, a.unit, h.Series)
 	if err != nil {
 		return err
 	}
 	a.up.log.Debug("agent connected", "unit", a.unit, "remote", a.remote, "series", h.Series, "newest", h.Newest, "agent", h.Agent)
 	return a.send(uplink.AppendWelcome(nil, uplink.Welcome{Series: h.Series, Held: newestRanges(held)}))
+}
+
+// displace takes over from the unit's connection before this one, and waits for the batch that it has under way: Welcome says
+// what the store has, and nothing of an older connection may be added behind its back.
+func (a *agent) displace() error {
+	before, err := a.up.claim(a)
+	if err != nil || before == nil {
+		return err
+	}
+	select {
+	case <-before.idle:
+		return nil
+	case <-a.ended:
+		return a.ending()
+	case <-a.work.Done():
+		return ErrGoingAway
+	}
 }
 
 // maxWelcomeRanges keeps Welcome below what an agent reads. Ranges that are left out are sent again, to no harm.

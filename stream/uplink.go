@@ -52,13 +52,14 @@ type Uplink struct {
 	upgrader websocket.Upgrader
 	buffers  sync.Pool // *bytes.Buffer, for the message being read
 
-	mu      sync.Mutex // guards the following
-	open    bool       // Run is taking agents
-	done    bool       // Run has stopped taking agents
-	work    context.Context
-	agents  map[*agent]struct{}
-	units   map[fleet.UnitID]*agent // the connection that counts, after its hello
-	running sync.WaitGroup
+	mu       sync.Mutex // guards the following
+	open     bool       // Run is taking agents
+	done     bool       // Run has stopped taking agents
+	work     context.Context
+	agents   map[*agent]struct{}
+	units    map[fleet.UnitID]*agent // the connection that counts, after its hello
+	arrivals uint64                  // connections so far
+	running  sync.WaitGroup
 }
 
 // NewUplink makes an uplink that takes nobody until Run.
@@ -162,6 +163,8 @@ func (u *Uplink) enter(a *agent) (context.Context, error) {
 	case len(u.agents) >= u.cfg.MaxAgents:
 		return nil, ErrTooMany
 	}
+	u.arrivals++
+	a.order = u.arrivals
 	u.agents[a] = struct{}{}
 	u.running.Add(1)
 	u.cfg.Metrics.uplinks.Inc()
@@ -179,16 +182,20 @@ func (u *Uplink) leave(a *agent) {
 	u.running.Done()
 }
 
-// claim makes a the connection of its unit. The one before is sent away after the batch it has under way; both may have
-// delivered the same fixes, which the fleet takes once.
-func (u *Uplink) claim(a *agent) {
+// claim makes a the connection of its unit and gives the one before, if any, which is told to go after the batch that it has
+// under way. A connection whose Hello took so long that a newer one was here first is displaced itself.
+func (u *Uplink) claim(a *agent) (before *agent, err error) {
 	u.mu.Lock()
-	before := u.units[a.unit]
+	defer u.mu.Unlock()
+	before = u.units[a.unit]
+	if before != nil && before.order > a.order {
+		return nil, ErrDisplaced
+	}
 	u.units[a.unit] = a
-	u.mu.Unlock()
 	if before != nil {
 		before.end(ErrDisplaced)
 	}
+	return before, nil
 }
 
 func refusalCode(err error) string {
