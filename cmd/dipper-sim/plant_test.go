@@ -197,9 +197,10 @@ func (p *plant) showLog() {
 
 // process is a running binary.
 type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended and err is set
-	err  error
+	cmd     *exec.Cmd
+	started time.Time
+	done    chan struct{} // closed when it has ended and err is set
+	err     error
 }
 
 func (p *plant) start(name string, args ...string) *process {
@@ -210,7 +211,7 @@ func (p *plant) start(name string, args ...string) *process {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	pr := &process{cmd: cmd, done: make(chan struct{})}
+	pr := &process{cmd: cmd, started: time.Now(), done: make(chan struct{})}
 	go func() { pr.err = cmd.Wait(); close(pr.done) }()
 	return pr
 }
@@ -233,6 +234,8 @@ func (pr *process) kill() {
 // stop is SIGTERM; the process must end by itself, with exit code 0.
 func (pr *process) stop(t *testing.T) {
 	t.Helper()
+	const untilItListens = time.Second // before, a signal ends it like any program
+	<-time.After(time.Until(pr.started.Add(untilItListens)))
 	if err := pr.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -247,9 +250,11 @@ func (pr *process) stop(t *testing.T) {
 	}
 }
 
+// freeAddress is on a loopback address that nobody connects from: while the service is dead, no outgoing connection can take
+// its port.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.77:0")
 	if err != nil {
 		t.Fatal(err)
 	}
