@@ -121,8 +121,14 @@ func ownPage(r *http.Request) bool {
 }
 
 // fromLoopback reports whether a request comes from this machine and was meant for it by name. The name matters: a site whose
-// own name is made to point at 127.0.0.1 (DNS rebinding) sends that name.
+// own name is made to point at 127.0.0.1 (DNS rebinding) sends that name. What a proxy on this machine passes on comes from
+// somebody else.
 func fromLoopback(r *http.Request) bool {
+	for _, forwarded := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(forwarded) != "" {
+			return false
+		}
+	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !from.Addr().Unmap().IsLoopback() {
 		return false

@@ -213,22 +213,28 @@ func TestOpenLoopback(t *testing.T) {
 		remote string
 		host   string
 		want   int
+		header string // set to some value
 	}{
-		{"switched on", true, "127.0.0.1:5000", "127.0.0.1:8080", 200},
-		{"by name", true, "127.0.0.1:5000", "localhost:8080", 200},
-		{"version 6", true, "[::1]:5000", "[::1]:8080", 200},
-		{"version 4 in 6", true, "[::ffff:127.0.0.1]:5000", "127.0.0.1", 200},
-		{"switched off", false, "127.0.0.1:5000", "127.0.0.1:8080", 401},
-		{"from elsewhere", true, "192.0.2.1:5000", "127.0.0.1:8080", 401},
-		{"a name that was made to point here", true, "127.0.0.1:5000", "rebind.example:8080", 401},
-		{"an address that is not this machine's", true, "127.0.0.1:5000", "192.0.2.1:8080", 401},
-		{"no address", true, "@", "127.0.0.1:8080", 401},
+		{"switched on", true, "127.0.0.1:5000", "127.0.0.1:8080", 200, ""},
+		{"by name", true, "127.0.0.1:5000", "localhost:8080", 200, ""},
+		{"version 6", true, "[::1]:5000", "[::1]:8080", 200, ""},
+		{"version 4 in 6", true, "[::ffff:127.0.0.1]:5000", "127.0.0.1", 200, ""},
+		{"switched off", false, "127.0.0.1:5000", "127.0.0.1:8080", 401, ""},
+		{"from elsewhere", true, "192.0.2.1:5000", "127.0.0.1:8080", 401, ""},
+		{"a name that was made to point here", true, "127.0.0.1:5000", "rebind.example:8080", 401, ""},
+		{"an address that is not this machine's", true, "127.0.0.1:5000", "192.0.2.1:8080", 401, ""},
+		{"passed on by a proxy here", true, "127.0.0.1:5000", "127.0.0.1:8080", 401, "X-Forwarded-For"},
+		{"passed on, said in the standard's way", true, "127.0.0.1:5000", "127.0.0.1:8080", 401, "Forwarded"},
+		{"no address", true, "@", "127.0.0.1:8080", 401, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := startStation(t, func(c *api.ServiceConfig) { c.OpenLoopback = tt.open })
 			r := httptest.NewRequest(http.MethodGet, "/api/v1/session", nil)
 			r.RemoteAddr, r.Host = tt.remote, tt.host
+			if tt.header != "" {
+				r.Header.Set(tt.header, "192.0.2.7")
+			}
 			w := httptest.NewRecorder()
 			s.service.Handler().ServeHTTP(w, r)
 			if w.Code != tt.want {

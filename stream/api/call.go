@@ -147,10 +147,10 @@ func (c *call) decode(v any) error {
 
 // box reads the parameter bbox; ok is false where there is none.
 func (c *call) box() (b geo.Box, ok bool, err error) {
-	text := c.r.URL.Query().Get("bbox")
-	if text == "" {
+	if !c.r.URL.Query().Has("bbox") {
 		return geo.Box{}, false, nil
 	}
+	text := c.r.URL.Query().Get("bbox")
 	b, err = geo.ParseBox(text)
 	if err != nil {
 		return geo.Box{}, false, &stream.InputError{Field: "bbox", Reason: err.Error()}
