@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -108,8 +109,9 @@ func parse(line string) []figure {
 	if len(own) == 0 {
 		own = builtin
 	}
-	if len(own) > 0 && len(ratios) > 0 { // the ratio belongs to the benchmark's first figure
-		own[0].RatioTo = &ratios[0]
+	if len(own) > 0 && len(ratios) > 0 { // the ratio is of the rate; go test sorts figures by their unit
+		rate := slices.IndexFunc(own, func(f figure) bool { return strings.HasSuffix(f.Unit, "/s") })
+		own[max(rate, 0)].RatioTo = &ratios[0]
 	}
 	return own
 }
