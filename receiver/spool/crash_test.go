@@ -465,3 +465,59 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+// An fsync that began while the disk failed says nothing of the fixes that were written again while it ran.
+func TestFsyncBegunOnAFailedDiskProvesNothing(t *testing.T) {
+	dir := t.TempDir()
+	d := newBrokenDisk(dir)
+	o := quick()
+	o.disk = d
+	s := mustTake(t, dir, o)
+	if _, err := s.Append(fixesFrom(1, 3)); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	s.failedLocked(syscall.EIO)
+	s.unlock()
+	release := d.holdSyncs()
+	done := make(chan bool)
+	go func() { done <- s.sync() }()
+	eventually(t, "the fsync's beginning", func() bool {
+		s.mu.Lock()
+		defer s.unlock()
+		return len(s.retired) == 0
+	})
+	s.mu.Lock()
+	s.healLocked()
+	s.unlock()
+	release()
+	if <-done || s.Stats().InMemory != 3 {
+		t.Fatalf("%d fixes are left in memory before an fsync of what heal wrote, want 3", s.Stats().InMemory)
+	}
+	if !s.sync() || s.Stats().InMemory != 0 {
+		t.Fatalf("%d fixes are in memory after it", s.Stats().InMemory)
+	}
+}
+
+// More fixes than the memory holds wait for an fsync, which fails: all of them are in memory only, and none may be taken for
+// one that the disk has.
+func TestFixesThatWaitForTheirFsyncStayInMemory(t *testing.T) {
+	dir := t.TempDir()
+	d := newBrokenDisk(dir)
+	o := quick()
+	o.disk, o.MaxMemory = d, 10
+	s := mustTake(t, dir, o)
+	if _, err := s.Append(fixesFrom(1, 25)); err != nil {
+		t.Fatal(err)
+	}
+	d.set(syscall.EIO, "sync")
+	if s.sync() {
+		t.Fatal("fsync did not fail")
+	}
+	s.mu.Lock()
+	onDisk := s.onDisk
+	s.unlock()
+	if st := s.Stats(); len(onDisk) > 0 || st.InMemory != 25 {
+		t.Fatalf("%v count as on disk, %d in memory", onDisk, st.InMemory)
+	}
+}

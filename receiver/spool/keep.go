@@ -91,7 +91,7 @@ func (s *Spool) sync() bool {
 		return false
 	}
 	retired, active, names := s.retired, s.active, s.newNames
-	upTo, failures := s.last, s.failures
+	upTo, failures, wasSick := s.last, s.failures, s.sick != nil
 	s.retired, s.newNames = nil, false
 	s.unlock()
 
@@ -100,7 +100,7 @@ func (s *Spool) sync() bool {
 	s.mu.Lock()
 	defer s.unlock()
 	switch {
-	case s.failures != failures || s.sick != nil: // a failure came before or meanwhile: the fixes in memory stay there
+	case wasSick || s.sick != nil || s.failures != failures: // a failure came before or meanwhile: the fixes in memory stay there
 		return false
 	case err != nil:
 		s.failedLocked(err)

@@ -50,6 +50,17 @@ func mustOpen(tb testing.TB, dir string, o Options) *Spool {
 	return s
 }
 
+// mustTake opens a spool without its keeper: nothing happens by itself.
+func mustTake(tb testing.TB, dir string, o Options) *Spool {
+	tb.Helper()
+	s, err := take(dir, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.finish(); s.locked.Close() })
+	return s
+}
+
 // mustAppend appends, and waits until the disk has it.
 func mustAppend(tb testing.TB, s *Spool, fixes ...positioning.Fix) track.Range {
 	tb.Helper()

@@ -17,13 +17,24 @@ const dirMode = 0o700
 // without segments begins a new series. The error is ErrLocked while another process has it, or says why dir cannot be
 // made or read; a disk that takes no writes is no error, see the package comment.
 func Open(dir string, o Options) (*Spool, error) {
+	s, err := take(dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	signal(s.wake)
+	go s.keep()
+	return s, nil
+}
+
+// take is Open without the keeper.
+func take(dir string, o Options) (*Spool, error) {
 	o = o.withDefaults(dir)
 	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return nil, fmt.Errorf("open spool: %w", err)
+		return nil, err
 	}
 	locked, err := lock(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open spool: %w", err)
+		return nil, err
 	}
 	s := &Spool{
 		dir: dir, o: o, locked: locked,
@@ -34,10 +45,8 @@ func Open(dir string, o Options) (*Spool, error) {
 	err = s.recoverLocked()
 	s.unlock()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open spool: %w", err), locked.Close())
+		return nil, errors.Join(err, locked.Close())
 	}
-	signal(s.wake)
-	go s.keep()
 	return s, nil
 }
 

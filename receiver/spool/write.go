@@ -115,10 +115,10 @@ func (s *Spool) failedLocked(err error) {
 }
 
 // boundMemoryLocked drops the oldest fixes from a memory that is over its limit: acknowledged ones first. Fixes that are
-// written and only wait for an fsync stay readable from the disk and are not lost.
+// written and wait for an fsync stay: should it fail, they are nowhere else.
 func (s *Spool) boundMemoryLocked() {
 	over := len(s.memory) - s.o.MaxMemory
-	if over <= 0 {
+	if s.sick == nil || over <= 0 {
 		return
 	}
 	kept := s.memory[:0]
@@ -133,12 +133,10 @@ func (s *Spool) boundMemoryLocked() {
 	if over <= 0 {
 		return
 	}
-	if s.sick != nil {
-		if s.counts.dropped == 0 {
-			s.noteLocked(slog.LevelError, "spool's memory is full while its disk fails, oldest fixes are dropped", slog.Uint64("seq", uint64(s.memory[0].seq)))
-		}
-		s.counts.dropped += uint64(over)
+	if s.counts.dropped == 0 {
+		s.noteLocked(slog.LevelError, "spool's memory is full while its disk fails, oldest fixes are dropped", slog.Uint64("seq", uint64(s.memory[0].seq)))
 	}
+	s.counts.dropped += uint64(over)
 	s.memory = s.memory[over:]
 }
 
