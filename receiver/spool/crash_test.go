@@ -442,11 +442,11 @@ func FuzzScan(f *testing.F) {
 	f.Add(whole[5:])
 	f.Add(append(bytes.Clone(whole[:40]), whole[20:]...))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := scanBytes(data, 7)
+		s := scanAll(t, data)
 		if s.size+s.torn != int64(len(data)) {
 			t.Fatalf("size %d + torn %d is not %d", s.size, s.torn, len(data))
 		}
-		again := scanBytes(data[:s.size], 7)
+		again := scanAll(t, data[:s.size])
 		if again.torn != 0 || !slices.Equal(again.fixes, s.fixes) || !slices.Equal(again.acked, s.acked) {
 			t.Fatalf("without the torn tail: %+v, with it %+v", again, s)
 		}
@@ -520,4 +520,14 @@ func TestFixesThatWaitForTheirFsyncStayInMemory(t *testing.T) {
 	if st := s.Stats(); len(onDisk) > 0 || st.InMemory != 25 {
 		t.Fatalf("%v count as on disk, %d in memory", onDisk, st.InMemory)
 	}
+}
+
+// scanAll scans in memory, for series 7.
+func scanAll(tb testing.TB, data []byte) scan {
+	tb.Helper()
+	s, err := scanFrom(bytes.NewReader(data), 7, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// disk is what the spool does to its directory besides reading. Paths are names within it.
+// disk is what the spool does to the files in its directory. Paths are names within it.
 type disk interface {
+	open(name string) (opened, error)             // to read
 	create(name string) (file, error)             // a new file to append to
 	reopen(name string, size int64) (file, error) // one that is there, cut to size, to append to
 	remove(name string) error
@@ -26,9 +27,21 @@ type file interface {
 	Close() error
 }
 
+// opened is a segment being read.
+type opened interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Stat() (os.FileInfo, error)
+}
+
 type realDisk struct{ dir string }
 
 const fileMode = 0o600 // positions of people
+
+func (d realDisk) open(name string) (opened, error) {
+	return os.Open(filepath.Join(d.dir, name))
+}
 
 func (d realDisk) create(name string) (file, error) {
 	return os.OpenFile(filepath.Join(d.dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, fileMode)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"dipper/positioning/track"
@@ -69,9 +68,9 @@ func (s *Spool) recoverLocked() error {
 	for i, seg := range s.segments {
 		if i == len(s.segments)-1 {
 			s.takeLocked(seg, tail)
-		} else if fixes, size, ok := readSeal(s.path(seg)); ok {
+		} else if fixes, size, ok := readSeal(s.o.disk, seg.name); ok {
 			seg.fixes, seg.size = fixes.Subtract(s.onDisk), size
-		} else if sc, err := scanFile(s.path(seg), s.series); err != nil {
+		} else if sc, err := scanFile(s.o.disk, seg.name, s.series, nil); err != nil {
 			s.unreadableLocked(seg, err)
 		} else {
 			s.takeLocked(seg, sc)
@@ -117,7 +116,7 @@ func (s *Spool) listLocked() error {
 func (s *Spool) recoverAckedLocked() (tail scan, err error) {
 	var later []track.Ranges // acknowledged besides, newest first
 	for i := len(s.segments) - 1; i >= 0; i-- {
-		sc, err := scanFile(s.path(s.segments[i]), s.series)
+		sc, err := scanFile(s.o.disk, s.segments[i].name, s.series, nil)
 		if i == len(s.segments)-1 {
 			if err != nil {
 				return scan{}, err // numbering on without it could give numbers twice
@@ -134,8 +133,6 @@ func (s *Spool) recoverAckedLocked() (tail scan, err error) {
 	}
 	return tail, nil
 }
-
-func (s *Spool) path(seg *segment) string { return filepath.Join(s.dir, seg.name) }
 
 // takeLocked notes what a scan found in a segment.
 func (s *Spool) takeLocked(seg *segment, sc scan) {

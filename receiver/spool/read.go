@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"dipper/positioning/track"
 )
@@ -53,10 +52,10 @@ func (s *Spool) read(from track.Seq, max int, hidden bool) (track.Batch, error) 
 			return b, nil
 		}
 		seg, off := s.locateLocked(at)
-		path, size := s.path(seg), seg.size
+		size := seg.size
 		s.unlock()
 
-		b, end, err := readSegment(path, off, size, b, int(count))
+		b, end, err := readSegment(s.o.disk, seg.name, off, size, b, int(count))
 		if len(b.Fixes) == 0 {
 			b, end = s.salvage(seg, b, int(count), err)
 		}
@@ -113,12 +112,17 @@ func (s *Spool) remember(at track.Seq, c cursor) {
 // salvage is called when the fix b.First could not be read from its segment. It looks through the whole segment, past what
 // is damaged. Numbers that turn out to be lost are not in the spool any more afterwards, so that reading goes on behind them.
 func (s *Spool) salvage(seg *segment, b track.Batch, count int, cause error) (track.Batch, int64) {
-	data, err := readWhole(s.path(seg))
-	sc := scanBytes(data, b.Series)
 	end := int64(0)
-	if sc.fixes.Contains(b.First) {
-		b, end = findInBytes(data, b, count)
-	}
+	sc, err := scanFile(s.o.disk, seg.name, b.Series, func(r record, data []byte, at int64) {
+		if r.kind != batchKind || len(b.Fixes) > 0 || r.batch.Series != b.Series || !r.batch.Contains(b.First) {
+			return
+		}
+		if got, _, err := track.DecodeBatch(data); err == nil {
+			b.Fixes = got.Fixes[b.First-got.First:]
+			b.Fixes = b.Fixes[:min(count, len(b.Fixes))]
+			end = at
+		}
+	})
 	s.mu.Lock()
 	defer s.unlock()
 	if !seg.fixes.Contains(b.First) {
@@ -138,30 +142,10 @@ func (s *Spool) salvage(seg *segment, b track.Batch, count int, cause error) (tr
 	return b, end
 }
 
-// findInBytes fills b with up to count fixes of the record that holds b.First.
-func findInBytes(data []byte, b track.Batch, count int) (found track.Batch, end int64) {
-	for at := 0; at < len(data); {
-		r, err := parseRecord(data[at:])
-		if err != nil {
-			at++
-			continue
-		}
-		if r.kind == batchKind && r.batch.Series == b.Series && r.batch.Contains(b.First) {
-			if got, _, err := track.DecodeBatch(data[at:]); err == nil {
-				b.Fixes = got.Fixes[b.First-got.First:]
-				b.Fixes = b.Fixes[:min(count, len(b.Fixes))]
-				return b, int64(at)
-			}
-		}
-		at += r.size
-	}
-	return b, 0
-}
-
 // readSegment fills b with up to count fixes from b.First on, out of the records from off to size, and says where the record
 // with the next number begins or is to come. Off 0 is the beginning of the segment.
-func readSegment(path string, off, size int64, b track.Batch, count int) (track.Batch, int64, error) {
-	f, err := os.Open(path)
+func readSegment(d disk, name string, off, size int64, b track.Batch, count int) (track.Batch, int64, error) {
+	f, err := d.open(name)
 	if err != nil {
 		return b, 0, err
 	}
@@ -177,17 +161,17 @@ func readSegment(path string, off, size int64, b track.Batch, count int) (track.
 			break
 		}
 		if err != nil {
-			return b, off, fmt.Errorf("%s at %d: %w", path, off, err)
+			return b, off, fmt.Errorf("%s at %d: %w", name, off, err)
 		}
 		if data[0] == batchKind {
 			h, err := track.PeekBatch(data)
 			if err != nil {
-				return b, off, fmt.Errorf("%s at %d: %w", path, off, err)
+				return b, off, fmt.Errorf("%s at %d: %w", name, off, err)
 			}
 			if h.Contains(want) {
 				got, _, err := track.DecodeBatch(data)
 				if err != nil {
-					return b, off, fmt.Errorf("%s at %d: %w", path, off, err)
+					return b, off, fmt.Errorf("%s at %d: %w", name, off, err)
 				}
 				part := got.Fixes[want-got.First:]
 				part = part[:min(len(part), count-len(b.Fixes))]
@@ -201,7 +185,7 @@ func readSegment(path string, off, size int64, b track.Batch, count int) (track.
 		off += int64(len(data))
 	}
 	if len(b.Fixes) == 0 {
-		return b, off, fmt.Errorf("%s: fix %d is not there", path, want)
+		return b, off, fmt.Errorf("%s: fix %d is not there", name, want)
 	}
 	return b, off, nil
 }

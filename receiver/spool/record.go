@@ -21,6 +21,8 @@ const (
 	// sealFooter follows the seal: the length of the seal record as 4 bytes little-endian, and sealMagic.
 	sealFooter = 8
 	sealMagic  = 0x4C414553 // "SEAL"
+	// maxRecordBytes is more than any record has.
+	maxRecordBytes = 1 + binary.MaxVarintLen64 + maxRecordBody + checksumBytes + sealFooter
 )
 
 var (

@@ -2,9 +2,10 @@ package spool
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -20,8 +21,6 @@ const (
 	segmentVersion = 1
 	headerBytes    = len(segmentMagic) + 1 + 4 + 8 + checksumBytes
 	segmentSuffix  = ".seg"
-	// maxScanBytes bounds the memory for a segment that nobody here wrote.
-	maxScanBytes = 4 << 20
 )
 
 // segment is what is known of one file.
@@ -30,6 +29,7 @@ type segment struct {
 	index   uint32
 	fixes   track.Ranges // the numbers that can be read from it and from no earlier segment
 	size    int64        // bytes of whole records
+	head    int64        // of these, bytes that it was begun with; 0 if an earlier process did
 	written time.Time    // when something was last written to it
 	sealed  bool         // nothing more is written to it by this process
 }
@@ -69,39 +69,47 @@ type scan struct {
 	sealed   bool
 }
 
-// scanFile reads a whole segment and checks every record.
-func scanFile(path string, series track.Series) (scan, error) {
-	data, err := readWhole(path)
+// scanFile reads a whole segment and checks every record, for visit too if it is not nil. An error means that the disk does
+// not give it; what is in it is no reason for one.
+func scanFile(d disk, name string, series track.Series, visit visitor) (scan, error) {
+	f, err := d.open(name)
 	if err != nil {
 		return scan{}, err
 	}
-	return scanBytes(data, series), nil
+	s, err := scanFrom(f, series, visit)
+	return s, errors.Join(err, f.Close())
 }
 
-func readWhole(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxScanBytes {
-		return nil, fmt.Errorf("%s: %d bytes, no segment has more than %d", path, info.Size(), maxScanBytes)
-	}
-	return os.ReadFile(path)
-}
+// visitor is given every sound record of a segment: its bytes, which are valid until it returns, and where it begins.
+type visitor func(r record, data []byte, at int64)
 
-func scanBytes(data []byte, series track.Series) scan {
+// scanFrom needs memory for a few records, however long the segment is.
+func scanFrom(r io.Reader, series track.Series, visit visitor) (scan, error) {
 	var s scan
-	at := 0
-	if first, ok := parseHeader(data, series); ok {
-		s.first, at = first, headerBytes
+	w := window{r: r}
+	if err := w.fill(headerBytes); err != nil {
+		return scan{}, err
 	}
-	s.size = int64(at)
+	at := int64(0) // where w is
+	if first, ok := parseHeader(w.buf, series); ok {
+		s.first, at = first, int64(headerBytes)
+		w.buf = w.buf[headerBytes:]
+	}
+	s.size = at
 	damage := at == 0 // whether bytes before at are damaged, if a record follows
-	for at < len(data) {
-		r, err := parseRecord(data[at:])
+	for {
+		if err := w.fill(maxRecordBytes); err != nil {
+			return scan{}, err
+		}
+		if len(w.buf) == 0 {
+			s.torn = at - s.size
+			return s, nil
+		}
+		r, err := parseRecord(w.buf)
 		if err != nil || r.kind == batchKind && r.batch.Series != series {
 			damage = true
 			at++
+			w.buf = w.buf[1:]
 			continue
 		}
 		if damage {
@@ -109,11 +117,40 @@ func scanBytes(data []byte, series track.Series) scan {
 			damage = false
 		}
 		s.add(r)
-		at += r.size
-		s.size = int64(at)
+		if visit != nil {
+			visit(r, w.buf[:r.size], at)
+		}
+		at += int64(r.size)
+		w.buf = w.buf[r.size:]
+		s.size = at
 	}
-	s.torn = int64(len(data)) - s.size
-	return s
+}
+
+// window is what lies ahead in a reader.
+type window struct {
+	r    io.Reader
+	buf  []byte // read and not yet used
+	done bool   // r has no more
+}
+
+// fill makes buf at least n bytes long, or done. It reads as much again, so that it has not to be called for every byte.
+func (w *window) fill(n int) error {
+	if len(w.buf) >= n || w.done {
+		return nil
+	}
+	bigger := make([]byte, len(w.buf), 2*n)
+	copy(bigger, w.buf)
+	for len(bigger) < cap(bigger) && !w.done {
+		got, err := w.r.Read(bigger[len(bigger):cap(bigger)])
+		bigger = bigger[:len(bigger)+got]
+		if errors.Is(err, io.EOF) {
+			w.done = true
+		} else if err != nil {
+			return err
+		}
+	}
+	w.buf = bigger
+	return nil
 }
 
 // parseHeader gives the first number; ok is false if the header is not sound or of another series.
@@ -140,8 +177,8 @@ func (s *scan) add(r record) {
 }
 
 // readSeal gives the ranges of a finished segment from its end alone; ok is false if it has no sound seal.
-func readSeal(path string) (fixes track.Ranges, size int64, ok bool) {
-	f, err := os.Open(path)
+func readSeal(d disk, name string) (fixes track.Ranges, size int64, ok bool) {
+	f, err := d.open(name)
 	if err != nil {
 		return nil, 0, false
 	}
@@ -155,7 +192,7 @@ func readSeal(path string) (fixes track.Ranges, size int64, ok bool) {
 		return nil, 0, false
 	}
 	n := int64(binary.LittleEndian.Uint32(footer[:])) + sealFooter
-	if n > info.Size() || n > maxScanBytes {
+	if n > info.Size() || n > maxRecordBytes {
 		return nil, 0, false
 	}
 	buf := make([]byte, n)

@@ -207,12 +207,20 @@ func (s *Spool) Ack(r track.Ranges) error {
 	return nil
 }
 
-// writeAckedLocked writes a record of ranges, if the disk takes it and there is a segment.
+// writeAckedLocked writes a record of ranges, which are in acked already, if the disk takes it and there is a segment. A new
+// segment begins with all of acked.
 func (s *Spool) writeAckedLocked(kind byte, r track.Ranges) {
 	if s.sick != nil || s.active == nil {
 		return
 	}
-	if err := s.appendLocked(appendRangesRecord(nil, kind, r)); err != nil {
+	data := appendRangesRecord(nil, kind, r)
+	var err error
+	if s.fullLocked(len(data)) {
+		err = s.rotateLocked(s.last + 1)
+	} else {
+		err = s.appendLocked(data)
+	}
+	if err != nil {
 		s.failedLocked(err)
 	}
 }

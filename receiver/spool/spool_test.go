@@ -444,3 +444,75 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "fixes/s")
 }
+
+// manyRanges is every third number, as an uplink that loses much leaves them.
+func manyRanges(n int) track.Ranges {
+	var r track.Ranges
+	for i := range n {
+		r = append(r, track.Range{First: track.Seq(3*i + 1), Last: track.Seq(3*i + 1)})
+	}
+	return r
+}
+
+// A receiver that is silent and a link that comes and goes: every Welcome is written, and the files keep their limit.
+func TestAcknowledgementsAloneKeepTheLimit(t *testing.T) {
+	dir := t.TempDir()
+	o := quick()
+	o.MaxBytes, o.disk = minMaxBytes, newBrokenDisk(dir)
+	s := mustOpen(t, dir, o)
+	mustAppend(t, s, fixesFrom(1, 12000)...)
+	if _, err := s.Read(1, track.MaxBatchFixes); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	s.handed = upTo(12000)
+	s.unlock()
+	held := manyRanges(3000) // takes almost a segment
+	for range 100 {
+		if err := s.Reconcile(held); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st := s.Stats()
+	if limit := o.MaxBytes + 2*o.segmentBytes(); st.Bytes > limit {
+		t.Fatalf("%d bytes in %d segments, want %d at most", st.Bytes, st.Segments, limit)
+	}
+	for range 1000 {
+		if err := s.Ack(track.Ranges{{First: 2, Last: 2}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Reconcile(held); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := s.Unacked()
+	s.Close()
+	s = mustOpen(t, dir, o)
+	if got := s.Unacked(); !slices.Equal(got, want) {
+		t.Fatalf("after a restart %d fixes are unacknowledged, want %d", got.Count(), want.Count())
+	}
+}
+
+// A file that grew long is no reason not to start.
+func TestLongSegmentIsOpened(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, quick())
+	mustAppend(t, s, fixesFrom(1, 5)...)
+	s.Close()
+	path := filepath.Join(dir, segmentName(s.Series(), 0))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for held := appendRangesRecord(nil, kindHeld, manyRanges(4000).Merge(upTo(3))); len(data) < 8<<20; {
+		data = append(data, held...)
+	}
+	if err := os.WriteFile(path, data, fileMode); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, dir, quick())
+	wantFixes(t, s, upTo(5))
+	if got := s.Unacked(); !slices.Equal(got, track.Ranges{{First: 5, Last: 5}}) {
+		t.Fatalf("unacked %v", got)
+	}
+}

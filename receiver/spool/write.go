@@ -14,7 +14,7 @@ import (
 // writeLocked appends records of fixes, with a new segment where the present one is full.
 func (s *Spool) writeLocked(records []encoded) error {
 	for _, r := range records {
-		if s.active == nil || s.current().size+int64(len(r.data)) > s.o.segmentBytes() {
+		if s.active == nil || s.fullLocked(len(r.data)) {
 			if err := s.rotateLocked(r.fixes.First); err != nil {
 				return err
 			}
@@ -26,6 +26,13 @@ func (s *Spool) writeLocked(records []encoded) error {
 		s.onDisk = s.onDisk.Add(r.fixes)
 	}
 	return nil
+}
+
+// fullLocked reports whether the active segment shall not grow by so much. One that begins with a long list of what is
+// acknowledged may be longer: otherwise every record would begin another.
+func (s *Spool) fullLocked(more int) bool {
+	seg := s.current()
+	return seg.size+int64(more) > max(s.o.segmentBytes(), 2*seg.head)
 }
 
 // current is the segment that active writes.
@@ -70,6 +77,7 @@ func (s *Spool) rotateLocked(first track.Seq) error {
 		s.discardLocked(seg.index)
 		return err
 	}
+	seg.head = seg.size
 	s.evictLocked(s.o.Now())
 	return nil
 }
