@@ -12,11 +12,14 @@ import (
 // a row mean that two nodes fight over it.
 const maxConflicts = 64
 
+// maxNumber is the highest number of a fix: what every reader of JSON holds exactly, and a fix every microsecond for 285 years.
+const maxNumber track.Seq = 1 << 53
+
 // Accept stores a batch of a unit and decides what it means. It returns nil only when all fixes of the batch are durable, by
 // this call or an earlier one; then, and only then, its numbers may be acknowledged. The batch is not changed. Batches of one
 // unit are decided one after the other in any order in which they come, those of different units in parallel.
 //
-// The error wraps ErrBadUnitID, track.ErrInvalid for a batch that will never be taken, ErrUnavailable when trying again later
+// The error wraps ErrBadUnitID, track.ErrInvalid for a batch that will never be taken (and an *InvalidError if numbers are too high), ErrUnavailable when trying again later
 // is right, or ctx's error.
 func (f *Fleet) Accept(ctx context.Context, unit UnitID, b track.Batch) error {
 	if err := CheckUnitID(string(unit)); err != nil {
@@ -41,6 +44,10 @@ func (f *Fleet) Accept(ctx context.Context, unit UnitID, b track.Batch) error {
 func (f *Fleet) accept(ctx context.Context, unit UnitID, b track.Batch) error {
 	if b.First == 0 || b.Last() < b.First || len(b.Fixes) > track.MaxBatchFixes {
 		return fmt.Errorf("%w: %d fixes from number %d", track.ErrInvalid, len(b.Fixes), b.First)
+	}
+	if b.Last() > maxNumber {
+		invalid := &InvalidError{Field: "first", Reason: fmt.Sprintf("%d fixes from number %d: numbers end at %d", len(b.Fixes), b.First, maxNumber)}
+		return fmt.Errorf("%w: %w", track.ErrInvalid, invalid)
 	}
 	s, err := f.units.take(ctx, unit)
 	if err != nil {

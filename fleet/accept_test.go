@@ -51,11 +51,20 @@ func TestAcceptRefuses(t *testing.T) {
 	if err := f.Accept(t.Context(), d.unit, track.Batch{}); err != nil {
 		t.Errorf("an empty batch: %v", err)
 	}
+	high := track.Batch{Series: 1, First: 1 << 53, Fixes: fixesAt(testStart, time.Second, 2)}
+	var invalid *fleet.InvalidError
+	if err := f.Accept(t.Context(), d.unit, high); !errors.Is(err, track.ErrInvalid) || !errors.As(err, &invalid) || invalid.Field != "first" {
+		t.Errorf("numbers above 2^53: %v", err)
+	}
 	if len(store.records) != 0 {
 		t.Error("something was stored")
 	}
-	if got := f.Stats().RefusedBatches; got != 4 {
-		t.Errorf("%d batches counted as refused, want 4", got)
+	if got := f.Stats().RefusedBatches; got != 5 {
+		t.Errorf("%d batches counted as refused, want 5", got)
+	}
+	high.First--
+	if err := f.Accept(t.Context(), d.unit, high); err != nil {
+		t.Errorf("numbers up to 2^53: %v", err)
 	}
 }
 
