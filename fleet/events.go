@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -20,9 +21,13 @@ const tailBatch = 256
 
 // Events gives up to limit entries of the log behind a place: "" for the beginning, a cursor in decimal, or an event's id
 // (behind its first entry). next is the place behind the last of them, the same place if there are none. ErrNotFound for an
-// id that is not in the log.
+// id that is not in the log and for a cursor beyond its end, which is an *InvalidError as well: whoever has one has it from a
+// log that is no more, and would wait for nothing.
 func (f *Fleet) Events(ctx context.Context, after string, limit int) (entries []EventEntry, next string, err error) {
 	place, err := f.placeOf(ctx, after)
+	if errors.Is(err, ErrNotFound) {
+		return nil, "", err
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("events after %.40q: %w", after, err)
 	}
@@ -41,9 +46,18 @@ func (f *Fleet) placeOf(ctx context.Context, after string) (Cursor, error) {
 		return 0, nil
 	}
 	if n, err := strconv.ParseUint(after, 10, 64); err == nil { // an id has 26 characters: too long for a number
-		return Cursor(n), nil
+		last, err := f.store.LastCursor(ctx)
+		if err == nil && Cursor(n) > last {
+			invalid := &InvalidError{Field: "after", Reason: fmt.Sprintf("the log ends at %d, before %d", last, n)}
+			err = fmt.Errorf("%w: %w", invalid, ErrNotFound)
+		}
+		return Cursor(n), err
 	}
-	return f.store.EventCursor(ctx, after)
+	place, err := f.store.EventCursor(ctx, after)
+	if errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("event %.40q: %w", after, ErrNotFound)
+	}
+	return place, err
 }
 
 func (f *Fleet) entries(ctx context.Context, after Cursor, limit int) ([]EventEntry, error) {

@@ -58,6 +58,18 @@ func TestEventsByPages(t *testing.T) {
 	if _, _, err := f.Events(t.Context(), "zzzzzzzzzzzzzzzzzzzzzzzzzz", 1); !errors.Is(err, fleet.ErrNotFound) {
 		t.Errorf("after an unknown id: %v", err)
 	}
+	var invalid *fleet.InvalidError
+	for _, after := range []string{"21", "99999999999999", "18446744073709551615"} {
+		_, next, err := f.Events(t.Context(), after, 1)
+		if !errors.Is(err, fleet.ErrNotFound) || !errors.As(err, &invalid) || invalid.Field != "after" {
+			t.Errorf("after %s, beyond the end: next %q, %v", after, next, err)
+		}
+	}
+	for _, after := range []string{"18446744073709551616", "-1", "none"} { // neither a cursor nor an event
+		if _, _, err := f.Events(t.Context(), after, 1); !errors.Is(err, fleet.ErrNotFound) {
+			t.Errorf("after %s: %v", after, err)
+		}
+	}
 	if last, err := f.LastCursor(t.Context()); err != nil || last != 20 {
 		t.Errorf("LastCursor: %d, %v", last, err)
 	}
