@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,18 @@ import (
 	"dipper/fleet/embedstore"
 	"dipper/positioning/track"
 )
+
+// The stores name what they did not find, and so does the fleet: it is said once.
+func TestNotFoundIsSaidOnce(t *testing.T) {
+	f := run(t, fleet.Config{Store: openEmbedded(t)})
+	defer f.stop()
+	_, _, noEvent := f.Events(t.Context(), "nope", 1)
+	for _, err := range []error{second(f.Unit(t.Context(), "nope")), second(f.ReplaceKey(t.Context(), "nope")), noEvent} {
+		if err == nil || strings.Count(err.Error(), "nope") != 1 {
+			t.Errorf("%v", err)
+		}
+	}
+}
 
 // scenario is a track and one way in which it arrives.
 type scenario struct {

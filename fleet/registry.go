@@ -59,7 +59,7 @@ func (f *Fleet) RegisterUnit(ctx context.Context, id UnitID, name, kind string) 
 func (f *Fleet) ReplaceKey(ctx context.Context, id UnitID) (key string, err error) {
 	doc, revision, err := f.unitDocument(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("unit %s: %w", id, err)
+		return "", aboutUnit(id, err)
 	}
 	old := doc.Key
 	if key, err = f.putKey(ctx, id, doc, revision); err != nil {
@@ -116,7 +116,7 @@ func (f *Fleet) UnitByKey(ctx context.Context, key string) (UnitID, error) {
 func (f *Fleet) Registered(ctx context.Context, id UnitID) (Registration, error) {
 	doc, _, err := f.unitDocument(ctx, id)
 	if err != nil {
-		return Registration{}, fmt.Errorf("unit %s: %w", id, err)
+		return Registration{}, aboutUnit(id, err)
 	}
 	return doc.registration(id), nil
 }
@@ -157,6 +157,14 @@ func (f *Fleet) WatchUnits(ctx context.Context, fn func() error) error {
 
 func (u unitDocument) registration(id UnitID) Registration {
 	return Registration{ID: id, Name: u.Name, Kind: u.Kind, Created: u.Created}
+}
+
+// aboutUnit says which unit an error is about, once: a store names what it did not find.
+func aboutUnit(id UnitID, err error) error {
+	if errors.Is(err, ErrNotFound) {
+		err = ErrNotFound
+	}
+	return fmt.Errorf("unit %s: %w", id, err)
 }
 
 func (f *Fleet) unitDocument(ctx context.Context, id UnitID) (unitDocument, uint64, error) {
