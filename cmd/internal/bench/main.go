@@ -1,8 +1,8 @@
 // Command bench runs the project's benchmarks and prints each figure as one JSON object a line:
 //
-//	{"name":"redis/batch=30","value":151000,"unit":"fixes/s","ratio_to":{"yardstick":"raw pipelined writes","ratio":0.71}}
+//	{"name":"fleet/redisstore/Commit/redis/fixes=30","value":151000,"unit":"fixes/s","ratio_to":{"yardstick":"raw pipelined writes","ratio":0.71}}
 //
-// A benchmark gives a ratio by a metric whose unit is "x/" and the yardstick's name with dashes for spaces, measured in the
+// The name is the package's and the benchmark's. A benchmark gives a ratio by a metric whose unit is "x/" and the yardstick's name with dashes for spaces, measured in the
 // same run; ratio_to is null where there is none. What Go reports by itself (ns/op and the like) is printed only for
 // benchmarks that report nothing else.
 package main
@@ -58,12 +58,17 @@ func run(args []string, out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	var failures []string
 	lines := bufio.NewScanner(stdout)
+	folder := "" // of the package whose benchmarks are under way
 	for lines.Scan() {
 		line := lines.Text()
+		if path, ok := strings.CutPrefix(line, "pkg: dipper/"); ok {
+			folder = path + "/"
+		}
 		if strings.HasPrefix(line, "--- FAIL") || strings.HasPrefix(line, "FAIL") || strings.HasPrefix(line, "panic:") {
 			failures = append(failures, line)
 		}
 		for _, f := range parse(line) {
+			f.Name = folder + f.Name
 			if err := encoder.Encode(f); err != nil {
 				return err
 			}
