@@ -20,7 +20,7 @@ const maxNumber track.Seq = 1 << 53
 // unit are decided one after the other in any order in which they come, those of different units in parallel.
 //
 // The error wraps ErrBadUnitID, track.ErrInvalid for a batch that will never be taken (and an *InvalidError if numbers are too high), ErrUnavailable when trying again later
-// is right, or ctx's error.
+// is right, ErrWentBack when it is not before Held was asked, or ctx's error.
 func (f *Fleet) Accept(ctx context.Context, unit UnitID, b track.Batch) error {
 	if err := CheckUnitID(string(unit)); err != nil {
 		return err
@@ -66,10 +66,13 @@ func (f *Fleet) accept(ctx context.Context, unit UnitID, b track.Batch) error {
 
 // acceptOnce decides the batch on what is known of the unit and commits that. After an error, what is known is forgotten.
 func (f *Fleet) acceptOnce(ctx context.Context, s *slot, b track.Batch) (err error) {
-	if !s.loaded {
+	if !s.loaded && !s.wentBack {
 		if err := f.load(ctx, s); err != nil {
 			return err
 		}
+	}
+	if s.wentBack { // until Held, so that trying again without it does not pass
+		return ErrWentBack
 	}
 	d, err := f.decide(ctx, s, b)
 	if err != nil {
@@ -78,9 +81,13 @@ func (f *Fleet) acceptOnce(ctx context.Context, s *slot, b track.Batch) (err err
 	if d.fresh > 0 {
 		s.loaded = false // until the commit has answered
 		if err := f.commits.commit(ctx, d.step); err != nil {
+			if errors.Is(err, ErrConflict) {
+				s.least = s.version + 1
+			}
 			return err
 		}
 		s.loaded, s.version, s.vehicle = true, s.version+1, d.next
+		s.least = s.version
 		f.count(&d)
 		if d.moved && f.listener != nil {
 			f.listener.Moved(d.step.Position)
@@ -102,13 +109,19 @@ func (f *Fleet) count(d *decision) {
 	f.stats.retractedEvents.Add(uint64(d.told.retracted))
 }
 
-// load reads what the store has of a unit. A state that cannot be read is made anew from the track.
+// load reads what the store has of a unit, unless that is older than what the store said before. A state that cannot be read is made anew from the track.
 func (f *Fleet) load(ctx context.Context, s *slot) error {
 	r, err := f.store.Load(ctx, s.unit)
 	if err != nil {
 		return err
 	}
 	f.stats.stateLoads.Add(1)
+	if r.Version < s.least {
+		f.log.Error("the store went back to an earlier state", "unit", s.unit, "version", r.Version, "before", s.least)
+		f.stats.wentBack.Add(1)
+		s.wentBack = true
+		return nil
+	}
 	v, err := decodeVehicle(r.State)
 	if errors.Is(err, ErrStored) {
 		f.log.Warn("state is made anew from the track", "unit", s.unit, "error", err)
@@ -118,7 +131,7 @@ func (f *Fleet) load(ctx context.Context, s *slot) error {
 	if err != nil {
 		return err
 	}
-	s.loaded, s.version, s.vehicle = true, r.Version, v
+	s.loaded, s.version, s.least, s.vehicle = true, r.Version, r.Version, v
 	return nil
 }
 
@@ -132,7 +145,8 @@ func (f *Fleet) Held(ctx context.Context, unit UnitID, series track.Series) (tra
 		return nil, err
 	}
 	defer f.units.give(s)
-	s.loaded = false // another node may have had the unit meanwhile
+	s.loaded = false               // another node may have had the unit meanwhile
+	s.least, s.wentBack = 0, false // whatever the store has now, the unit learns it
 	if err := f.load(ctx, s); err != nil {
 		return nil, fmt.Errorf("held %s: %w", unit, err)
 	}

@@ -1,10 +1,12 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -279,6 +281,74 @@ func numbered(fixes []positioning.Fix) []fleet.TrackFix {
 		out[i] = fleet.TrackFix{Series: 1, Seq: track.Seq(i + 1), Fix: f}
 	}
 	return out
+}
+
+// A store that loses its last second while the link stays up takes acknowledged numbers with it. The unit must learn of it.
+func TestStoreThatGoesBackSendsTheUnitToHello(t *testing.T) {
+	all := numbered(fixesAt(testStart, time.Second, 40))
+	for name, meanwhile := range map[string]func(t *testing.T, store *modelStore){
+		"behind": func(*testing.T, *modelStore) {},
+		"level again by another node": func(t *testing.T, store *modelStore) {
+			f := run(t, fleet.Config{Store: store})
+			defer f.stop()
+			if err := f.Accept(t.Context(), testUnit, batchOf(all[35:])); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := &conflicting{modelStore: newModelStore()}
+			f := run(t, fleet.Config{Store: store})
+			defer f.stop()
+			send := func(a, b int) error { return f.Accept(t.Context(), testUnit, batchOf(all[a:b])) }
+			if err := send(0, 10); err != nil {
+				t.Fatal(err)
+			}
+			record, day := store.records[testUnit], fleet.DayOf(testStart)
+			before := bytes.Clone(store.tracks[testUnit][day])
+			if err := send(10, 30); err != nil {
+				t.Fatal(err)
+			}
+			store.mu.Lock()
+			store.records[testUnit], store.tracks[testUnit][day] = record, before
+			store.mu.Unlock()
+			store.first = func() { meanwhile(t, store.modelStore) }
+			for range 2 { // trying again is not enough
+				if err := send(30, 35); !errors.Is(err, fleet.ErrWentBack) || !errors.Is(err, fleet.ErrUnavailable) {
+					t.Fatalf("Accept: %v, want ErrWentBack", err)
+				}
+			}
+			if n := f.Stats().WentBack; n != 1 {
+				t.Errorf("counted %d times, want once", n)
+			}
+			held, err := f.Held(t.Context(), testUnit, 1)
+			if err != nil || held.Contains(11) || !held.Contains(10) {
+				t.Fatalf("held %v, %v, want what the store has", held, err)
+			}
+			if err := errors.Join(send(30, 40), send(10, 30)); err != nil {
+				t.Fatal(err)
+			}
+			got, _, err := f.Track(t.Context(), testUnit, testStart, testNow, 100)
+			if err != nil || len(got) != 40 {
+				t.Errorf("%d fixes, %v, want all", len(got), err)
+			}
+		})
+	}
+}
+
+// conflicting calls first before it answers the next commit with a conflict.
+type conflicting struct {
+	*modelStore
+	first func()
+}
+
+func (s *conflicting) Commit(ctx context.Context, steps []fleet.Step) []error {
+	if first := s.first; first != nil {
+		s.first = nil
+		first()
+		return slices.Repeat([]error{fleet.ErrConflict}, len(steps))
+	}
+	return s.modelStore.Commit(ctx, steps)
 }
 
 // Where retention dropped the beginning of the track, a fix from before the oldest checkpoint must not undo what was told.

@@ -19,6 +19,7 @@ type Stats struct {
 	Steps           uint64 // committed
 	Conflicts       uint64 // decided again because another node was faster
 	Unavailable     uint64 // batches refused because the store was
+	WentBack        uint64 // units of which the store had an earlier state than it said before: it lost acknowledged fixes
 	StateLoads      uint64 // from the store
 	Rebuilds        uint64 // states that could not be read and were made anew from the track
 	CachedUnits     uint64 // now
@@ -32,7 +33,7 @@ type counters struct {
 	lateBatches, redecidedFixes, undecidedFixes             atomic.Uint64
 	events, correctedEvents, retractedEvents                atomic.Uint64
 	commits, steps, conflicts, unavailable                  atomic.Uint64
-	stateLoads, rebuilds                                    atomic.Uint64
+	wentBack, stateLoads, rebuilds                          atomic.Uint64
 	fenceChanges, badFences                                 atomic.Uint64
 }
 
@@ -45,7 +46,7 @@ func (f *Fleet) Stats() Stats {
 		LateBatches: c.lateBatches.Load(), RedecidedFixes: c.redecidedFixes.Load(), UndecidedFixes: c.undecidedFixes.Load(),
 		Events: c.events.Load(), CorrectedEvents: c.correctedEvents.Load(), RetractedEvents: c.retractedEvents.Load(),
 		Commits: c.commits.Load(), Steps: c.steps.Load(), Conflicts: c.conflicts.Load(), Unavailable: c.unavailable.Load(),
-		StateLoads: c.stateLoads.Load(), Rebuilds: c.rebuilds.Load(), CachedUnits: uint64(f.units.size()),
+		WentBack: c.wentBack.Load(), StateLoads: c.stateLoads.Load(), Rebuilds: c.rebuilds.Load(), CachedUnits: uint64(f.units.size()),
 		FenceChanges: c.fenceChanges.Load(), BadFences: c.badFences.Load(),
 	}
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"dipper/fleet/cell"
@@ -36,6 +37,11 @@ var (
 	// ErrUnavailable: the store cannot be reached or refuses writes; nothing was acknowledged. Trying again later is right.
 	ErrUnavailable = errors.New("store unavailable")
 )
+
+// ErrWentBack wraps ErrUnavailable: the store went back to an earlier state of a unit, as Redis does that lost its last second. Numbers
+// that were acknowledged are gone with it. Trying the batch again is not enough: the unit must say hello again, so that it
+// learns from Held what to send again.
+var ErrWentBack = fmt.Errorf("%w: it went back to an earlier state; the unit must say hello again", ErrUnavailable)
 
 // VehicleStore keeps one record and one track per unit. A Step is the commit point of the whole service: it is stored
 // completely or not at all, and an acknowledgement is sent only after Commit said nil.

@@ -27,6 +27,9 @@ type slot struct {
 	loaded  bool // the rest is what the store had last
 	version uint64
 	vehicle vehicle
+
+	least    uint64 // the store said that it is at this version or beyond
+	wentBack bool   // it was not: no batch is taken until the unit says hello again
 }
 
 func newUnitCache(limit int) *unitCache {
