@@ -48,6 +48,9 @@ func (s *Spool) dropOldestLocked(n int, even bool) bool {
 }
 
 func (s *Spool) isAckedLocked(seg *segment) bool {
+	if seg.unread {
+		return false
+	}
 	for _, x := range seg.fixes {
 		if !s.acked.Covers(x) {
 			return false
@@ -66,6 +69,9 @@ func (s *Spool) dropLocked(i int) bool {
 	s.newNames = true
 	s.segments = slices.Delete(s.segments, i, i+1)
 	s.onDisk = s.onDisk.Subtract(seg.fixes)
+	if seg.unread {
+		s.noteLocked(slog.LevelError, "spool is full, a segment that could not be read is dropped", slog.String("segment", seg.name))
+	}
 	if lost := seg.fixes.Subtract(s.acked); len(lost) > 0 {
 		s.counts.dropped += lost.Count()
 		s.noteLocked(slog.LevelError, "spool is full, oldest unacknowledged fixes are dropped",

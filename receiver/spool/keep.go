@@ -41,6 +41,7 @@ func (s *Spool) keep() {
 			tidied = now
 			s.tidy()
 		}
+		s.retryReads()
 		timer.Reset(s.nextTurn(synced, healed, healPause))
 	}
 }
@@ -58,6 +59,11 @@ func (s *Spool) nextTurn(synced, healed time.Time, healPause time.Duration) time
 		d = min(d, healPause-time.Since(healed))
 	case s.dirtyLocked():
 		d = min(d, s.o.SyncEvery-time.Since(synced))
+	}
+	for _, seg := range s.segments {
+		if !seg.retry.IsZero() {
+			d = min(d, time.Until(seg.retry))
+		}
 	}
 	return max(d, 0)
 }

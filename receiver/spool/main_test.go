@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"maps"
 	"os"
@@ -186,7 +187,8 @@ type brokenDisk struct {
 	realDisk
 	mu      sync.Mutex
 	gate    chan struct{}    // fsyncs wait for it to be closed; nil does not hold them
-	failing map[string]error // by operation: "create", "write", "sync", "remove"
+	failing map[string]error // by operation: "create", "write", "sync", "remove", "open", "open NAME", "read"
+	closed  func()           // called when a segment was read; nil is nothing
 	room    int64            // bytes that all files together may have; 0 is no limit
 	synced  map[string]int64 // size at the last fsync, by name
 	written map[string]int64
@@ -225,6 +227,40 @@ func (d *brokenDisk) check(op string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.failing[op]
+}
+
+func (d *brokenDisk) open(name string) (opened, error) {
+	if err := errors.Join(d.check("open"), d.check("open "+name)); err != nil {
+		return nil, err
+	}
+	f, err := d.realDisk.open(name)
+	return &brokenReading{f, d}, err
+}
+
+type brokenReading struct {
+	opened
+	disk *brokenDisk
+}
+
+func (r *brokenReading) Read(p []byte) (int, error) {
+	if err := r.disk.check("read"); err != nil {
+		return 0, err
+	}
+	return r.opened.Read(p)
+}
+
+func (r *brokenReading) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.disk.check("read"); err != nil {
+		return 0, err
+	}
+	return r.opened.ReadAt(p, off)
+}
+
+func (r *brokenReading) Close() error {
+	if r.disk.closed != nil {
+		r.disk.closed()
+	}
+	return r.opened.Close()
 }
 
 func (d *brokenDisk) create(name string) (file, error) {

@@ -71,7 +71,11 @@ func (s *Spool) recoverLocked() error {
 		} else if fixes, size, ok := readSeal(s.o.disk, seg.name); ok {
 			seg.fixes, seg.size = fixes.Subtract(s.onDisk), size
 		} else if sc, err := scanFile(s.o.disk, seg.name, s.series, nil); err != nil {
-			s.unreadableLocked(seg, err)
+			if tail.first == 0 {
+				return err // it may hold the highest number: numbering on without it could give numbers twice
+			}
+			seg.unread = true
+			s.pauseLocked(seg, err)
 		} else {
 			s.takeLocked(seg, sc)
 		}
@@ -144,14 +148,6 @@ func (s *Spool) takeLocked(seg *segment, sc scan) {
 	if sc.torn > 0 {
 		s.noteLocked(slog.LevelWarn, "spool segment ends in a torn record, which is dropped", slog.String("segment", seg.name), slog.Int64("bytes", sc.torn))
 	}
-}
-
-// unreadableLocked gives up the fixes of a segment that the disk does not give back; its file stays.
-func (s *Spool) unreadableLocked(seg *segment, err error) {
-	s.onDisk = s.onDisk.Subtract(seg.fixes)
-	seg.fixes = nil
-	s.counts.damaged++
-	s.noteLocked(slog.LevelError, "spool segment cannot be read", slog.String("segment", seg.name), slog.String("reason", err.Error()))
 }
 
 // resumeLocked brings what the process before may have left in the kernel's hands to the disk, and opens the last segment to

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"dipper/positioning/track"
 )
@@ -52,12 +53,12 @@ func (s *Spool) read(from track.Seq, max int, hidden bool) (track.Batch, error) 
 			return b, nil
 		}
 		seg, off := s.locateLocked(at)
-		size := seg.size
+		size, known := seg.size, seg.fixes
 		s.unlock()
 
 		b, end, err := readSegment(s.o.disk, seg.name, off, size, b, int(count))
 		if len(b.Fixes) == 0 {
-			b, end = s.salvage(seg, b, int(count), err)
+			b, end = s.salvage(seg, known, b, int(count), err)
 		}
 		if len(b.Fixes) > 0 {
 			s.remember(at, cursor{seg, b.Last() + 1, end})
@@ -72,6 +73,7 @@ func (s *Spool) nextLocked(from track.Seq, hidden bool) (track.Seq, uint64) {
 	if !hidden {
 		r = s.readableLocked()
 	}
+	r = r.Subtract(s.pausedLocked())
 	from = max(from, 1)
 	for _, x := range r {
 		if x.Last >= from {
@@ -101,6 +103,7 @@ func (s *Spool) locateLocked(at track.Seq) (*segment, int64) {
 func (s *Spool) remember(at track.Seq, c cursor) {
 	s.mu.Lock()
 	defer s.unlock()
+	c.seg.pause = 0
 	i := 0
 	for i < len(s.cursors)-1 && (s.cursors[i].seg != c.seg || s.cursors[i].next != at) {
 		i++
@@ -110,8 +113,9 @@ func (s *Spool) remember(at track.Seq, c cursor) {
 }
 
 // salvage is called when the fix b.First could not be read from its segment. It looks through the whole segment, past what
-// is damaged. Numbers that turn out to be lost are not in the spool any more afterwards, so that reading goes on behind them.
-func (s *Spool) salvage(seg *segment, b track.Batch, count int, cause error) (track.Batch, int64) {
+// is damaged. Of the fixes known to be in it, those that turn out to be lost are not in the spool any more afterwards, so that
+// reading goes on behind them. If the disk does not give the segment, nothing is lost, and all of it is passed over for a while.
+func (s *Spool) salvage(seg *segment, known track.Ranges, b track.Batch, count int, cause error) (track.Batch, int64) {
 	end := int64(0)
 	sc, err := scanFile(s.o.disk, seg.name, b.Series, func(r record, data []byte, at int64) {
 		if r.kind != batchKind || len(b.Fixes) > 0 || r.batch.Series != b.Series || !r.batch.Contains(b.First) {
@@ -125,10 +129,14 @@ func (s *Spool) salvage(seg *segment, b track.Batch, count int, cause error) (tr
 	})
 	s.mu.Lock()
 	defer s.unlock()
-	if !seg.fixes.Contains(b.First) {
+	switch {
+	case !slices.Contains(s.segments, seg) || !seg.fixes.Contains(b.First):
 		return track.Batch{}, 0 // evicted meanwhile
+	case err != nil:
+		s.pauseLocked(seg, err)
+		return track.Batch{}, 0
 	}
-	lost := seg.fixes.Subtract(sc.fixes)
+	lost := intersect(seg.fixes, known.Subtract(sc.fixes))
 	if len(b.Fixes) == 0 {
 		lost = lost.Add(track.Range{First: b.First, Last: b.First})
 	}
@@ -137,7 +145,7 @@ func (s *Spool) salvage(seg *segment, b track.Batch, count int, cause error) (tr
 		seg.fixes = seg.fixes.Subtract(lost)
 		s.counts.damaged++
 		s.noteLocked(slog.LevelError, "spool segment is damaged, fixes are lost", slog.String("segment", seg.name),
-			slog.Uint64("seq", uint64(lost.Lowest())), slog.Uint64("fixes", lost.Count()), slog.Any("reason", errors.Join(cause, err)))
+			slog.Uint64("seq", uint64(lost.Lowest())), slog.Uint64("fixes", lost.Count()), slog.Any("reason", cause))
 	}
 	return b, end
 }

@@ -32,6 +32,10 @@ type segment struct {
 	head    int64        // of these, bytes that it was begun with; 0 if an earlier process did
 	written time.Time    // when something was last written to it
 	sealed  bool         // nothing more is written to it by this process
+
+	unread bool          // the disk did not give it at Open: what is in it is not known
+	retry  time.Time     // monotonic: when to read it again, after the disk did not give it; zero if it may be read
+	pause  time.Duration // before retry; 0 if it was read last time
 }
 
 func segmentName(series track.Series, index uint32) string {
@@ -98,7 +102,7 @@ func scanFrom(r io.Reader, series track.Series, visit visitor) (scan, error) {
 	s.size = at
 	damage := at == 0 // whether bytes before at are damaged, if a record follows
 	for {
-		if err := w.fill(maxRecordBytes); err != nil {
+		if err := w.fillRecord(); err != nil {
 			return scan{}, err
 		}
 		if len(w.buf) == 0 {
@@ -133,12 +137,20 @@ type window struct {
 	done bool   // r has no more
 }
 
-// fill makes buf at least n bytes long, or done. It reads as much again, so that it has not to be called for every byte.
+// fillRecord makes buf hold the record that it begins with, if it does.
+func (w *window) fillRecord() error {
+	if err := w.fill(1 + binary.MaxVarintLen64); err != nil {
+		return err
+	}
+	return w.fill(recordSize(w.buf))
+}
+
+// fill makes buf at least n bytes long, or done. It reads more at once, so that it seldom has something to do.
 func (w *window) fill(n int) error {
 	if len(w.buf) >= n || w.done {
 		return nil
 	}
-	bigger := make([]byte, len(w.buf), 2*n)
+	bigger := make([]byte, len(w.buf), max(2*n, readChunk))
 	copy(bigger, w.buf)
 	for len(bigger) < cap(bigger) && !w.done {
 		got, err := w.r.Read(bigger[len(bigger):cap(bigger)])

@@ -102,11 +102,11 @@ func (s *Spool) Oldest() track.Seq {
 	return s.readableLocked().Lowest()
 }
 
-// Unacked is the numbers that can be read and are not acknowledged.
+// Unacked is the numbers that can be read now and are not acknowledged.
 func (s *Spool) Unacked() track.Ranges {
 	s.mu.Lock()
 	defer s.unlock()
-	return s.readableLocked().Subtract(s.acked)
+	return s.readableLocked().Subtract(s.acked).Subtract(s.pausedLocked())
 }
 
 // Changed has an element when something became readable, or Reconcile changed what is unacknowledged, since it was last
@@ -230,7 +230,7 @@ type Stats struct {
 	Series     track.Series
 	Oldest     track.Seq // as Oldest, 0 none
 	Newest     track.Seq
-	Unacked    uint64 // fixes
+	Unacked    uint64 // fixes, also those that cannot be read now
 	Bytes      int64  // of all segments
 	Segments   int
 	InMemory   int    // fixes without an fsync yet
