@@ -50,9 +50,13 @@ func (f *Fleet) decide(ctx context.Context, s *slot, b track.Batch) (decision, e
 		return decision{}, err
 	}
 	fresh := freshFixes(gated, missing)
+	forward := old.last.Seq == 0 || len(fresh) > 0 && fresh[0].compare(&old.last) > 0
+	if err := f.lookForDropped(ctx, &d, forward || len(fresh) == 0); err != nil {
+		return decision{}, err
+	}
 	switch {
 	case len(fresh) == 0: // nothing moves
-	case old.last.Seq == 0 || fresh[0].compare(&old.last) > 0:
+	case forward:
 		err = f.forward(s.unit, old, &d, fresh)
 	default:
 		err = f.lateOrStored(ctx, s.unit, old, &d, fresh)
@@ -64,6 +68,22 @@ func (f *Fleet) decide(ctx context.Context, s *slot, b track.Batch) (decision, e
 		d.next.checkpoints = unpin(d.next.checkpoints)
 	}
 	return d, d.finish(s.unit, old)
+}
+
+// lookForDropped notes what retention dropped of the track, where that matters: before late fixes are decided, and before
+// something is stored on a day that retention can have dropped.
+func (f *Fleet) lookForDropped(ctx context.Context, d *decision, inOrder bool) error {
+	today := DayOf(f.now())
+	old := slices.ContainsFunc(d.step.Track, func(s Segment) bool { return s.Day < today })
+	if d.next.last.Seq == 0 || inOrder && !old {
+		return nil
+	}
+	days, err := f.store.Days(ctx, d.step.Unit)
+	if err != nil {
+		return err
+	}
+	d.next.noteDropped(days)
+	return nil
 }
 
 // finish puts into the step what follows from the next state.

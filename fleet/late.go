@@ -29,7 +29,7 @@ func (f *Fleet) lateOrStored(ctx context.Context, unit UnitID, old *vehicle, d *
 // them, over the stored track and the fresh fixes together, to the end. What it says now is compared with what was told.
 func (f *Fleet) late(ctx context.Context, unit UnitID, old *vehicle, d *decision, fresh []TrackFix) error {
 	d.late = true
-	p, fresh, err := f.restart(ctx, unit, old, fresh)
+	p, fresh, err := f.restart(unit, old, d, fresh)
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
@@ -79,45 +79,34 @@ func (f *Fleet) rerun(ctx context.Context, unit UnitID, p *pass, from time.Time,
 	return nil
 }
 
-// restart finds where to begin. Where the store has dropped the beginning of the track, running from nothing would not come to what
-// was told; then fixes from before the oldest checkpoint are stored but not decided.
-func (f *Fleet) restart(ctx context.Context, unit UnitID, old *vehicle, fresh []TrackFix) (pass, []TrackFix, error) {
+// restart finds where to begin: at the newest checkpoint before the fresh fixes, or at nothing. Where retention dropped the beginning of
+// the track, neither nothing nor a checkpoint from before what is kept would come to what was told; then fixes from before
+// the first checkpoint that would, or else from before the last position, are stored but not decided.
+func (f *Fleet) restart(unit UnitID, old *vehicle, d *decision, fresh []TrackFix) (pass, []TrackFix, error) {
 	p := pass{ledger: geofence.NewLedger(string(unit), f.index())}
-	p.history.points = slices.Clone(old.checkpoints)
+	p.history.points = slices.Clone(d.next.restartable())
+	if d.next.cut {
+		first := old.last.Fix.Time.UnixMilli()
+		if len(p.history.points) > 0 {
+			first = p.history.points[0].ms
+		}
+		fresh = slices.DeleteFunc(fresh, func(x TrackFix) bool { return x.Fix.Time.UnixMilli() <= first })
+		if len(fresh) == 0 {
+			return pass{}, nil, nil
+		}
+	}
 	c, ok := p.history.before(fresh[0].Fix.Time.UnixMilli())
-	if !ok && len(old.checkpoints) > 0 {
-		whole, err := f.hasWholeTrack(ctx, unit, old)
+	switch {
+	case ok:
+		state, err := geofence.DecodeState(c.ledger)
 		if err != nil {
-			return pass{}, nil, err
+			return pass{}, nil, fmt.Errorf("%w: checkpoint: %w", ErrStored, err)
 		}
-		if !whole {
-			oldest := old.checkpoints[0].ms
-			fresh = slices.DeleteFunc(fresh, func(x TrackFix) bool { return x.Fix.Time.UnixMilli() <= oldest })
-			if len(fresh) == 0 {
-				return pass{}, nil, nil
-			}
-			p.history.points = slices.Clone(old.checkpoints)
-			c, ok = p.history.before(fresh[0].Fix.Time.UnixMilli())
-		}
+		p.state = state
+	case d.next.cut: // all of them are later than the last position
+		p.state, p.last = old.ledger, old.last
 	}
-	if !ok {
-		return p, fresh, nil
-	}
-	state, err := geofence.DecodeState(c.ledger)
-	if err != nil {
-		return pass{}, nil, fmt.Errorf("%w: checkpoint: %w", ErrStored, err)
-	}
-	p.state = state
 	return p, fresh, nil
-}
-
-// hasWholeTrack reports whether the store still has the day of the oldest fix.
-func (f *Fleet) hasWholeTrack(ctx context.Context, unit UnitID, v *vehicle) (bool, error) {
-	days, err := f.store.Days(ctx, unit)
-	if err != nil {
-		return false, err
-	}
-	return len(days) > 0 && days[0] <= DayOf(timeOfMs(v.firstMs)), nil
 }
 
 // fixesOf appends the stored fixes of a day that count, from a time on, in no order.

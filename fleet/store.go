@@ -80,6 +80,9 @@ func DayOf(t time.Time) Day {
 	return Day(d)
 }
 
+// startOf is when a day begins.
+func startOf(d Day) time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+
 // Step is all that one batch of one unit changes.
 type Step struct {
 	Unit     UnitID

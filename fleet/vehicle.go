@@ -36,6 +36,8 @@ type vehicle struct {
 	cell        cell.ID        // of last
 	ledger      geofence.State // after last
 	checkpoints []checkpoint   // ledgers at earlier times, ascending
+	cut         bool           // retention dropped fixes that count; then
+	cutMs       int64          // Unix milliseconds: the store has all fixes that count and are later
 }
 
 // seriesRanges is which numbers of a series are held.
@@ -75,6 +77,34 @@ func (v *vehicle) gaps() bool {
 		}
 	}
 	return false
+}
+
+// noteDropped looks at the days that the store has for what retention dropped since it was looked at before. Retention drops the
+// oldest days, so that if the oldest that must be there is, all are; and if it is not, all up to the next that is are gone.
+// This needs that it is called before anything is stored on a day that can have been dropped: else the day would be there again.
+func (v *vehicle) noteDropped(days []Day) {
+	last := v.last.Fix.Time.UnixMilli()
+	oldest := v.firstMs
+	if v.cut {
+		oldest = v.cutMs + 1
+	}
+	i, there := slices.BinarySearch(days, DayOf(timeOfMs(oldest)))
+	if there {
+		return
+	}
+	v.cut, v.cutMs = true, last
+	if i < len(days) {
+		v.cutMs = min(last, startOf(days[i]).UnixMilli()-1)
+	}
+}
+
+// restartable are the checkpoints from which the ledger can run again, since the store has all that follows.
+func (v *vehicle) restartable() []checkpoint {
+	if !v.cut {
+		return v.checkpoints
+	}
+	n, _ := slices.BinarySearchFunc(v.checkpoints, v.cutMs, func(c checkpoint, ms int64) int { return cmp.Compare(c.ms, ms) })
+	return v.checkpoints[n:]
 }
 
 // position is where the unit was last; without a cell if no fix counts yet.

@@ -15,9 +15,10 @@ import (
 // A stored vehicle state, about 130 bytes and 48 for each checkpoint (TestStateSize). Numbers are uvarints unless said otherwise;
 // "behind its length" is a uvarint and that many bytes.
 //
-//	version            1 byte, 1
+//	version            1 byte, 2; states of version 1 are read as well
 //	series             count, then for each: series, and the ranges as track.AppendRanges writes them
-//	last               1 byte: 0 none, 1 there; then
+//	last               1 byte: 0 none, 1 there, 2 there and retention dropped fixes (from version 2); then
+//	    cut            if dropped: varint, Unix milliseconds after which none was
 //	    first          varint, Unix milliseconds of the oldest fix that counts
 //	    cell           8 bytes, little-endian
 //	    fix            one batch of one fix, as track.AppendBatch writes it
@@ -27,7 +28,14 @@ import (
 //	    age            milliseconds before the checkpoint, or the last fix, that is told before it
 //	    same           how many bytes at its end are those of the ledger told before it: the open visits
 //	    head           behind its length: the bytes before them
-const vehicleVersion = 1
+const vehicleVersion = 2
+
+// What the byte before the last fix says.
+const (
+	lastNone  = 0
+	lastWhole = 1
+	lastCut   = 2
+)
 
 // appendVehicle appends the encoding of v. The error is for a last fix that no batch can hold; none such is decided.
 func appendVehicle(dst []byte, v *vehicle) ([]byte, error) {
@@ -38,9 +46,13 @@ func appendVehicle(dst []byte, v *vehicle) ([]byte, error) {
 		dst = track.AppendRanges(dst, h.ranges)
 	}
 	if v.last.Seq == 0 {
-		dst = append(dst, 0)
+		dst = append(dst, lastNone)
 	} else {
-		dst = append(dst, 1)
+		if v.cut {
+			dst = binary.AppendVarint(append(dst, lastCut), v.cutMs)
+		} else {
+			dst = append(dst, lastWhole)
+		}
 		dst = binary.AppendVarint(dst, v.firstMs)
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(v.cell))
 		var err error
@@ -88,13 +100,14 @@ func decodeVehicle(state []byte) (vehicle, error) {
 		return v, nil
 	}
 	r := byteReader{src: state}
-	if version := r.byte(); version != vehicleVersion {
+	version := r.byte()
+	if version == 0 || version > vehicleVersion {
 		return v, fmt.Errorf("%w: state of version %d, this is version %d", ErrStored, version, vehicleVersion)
 	}
 	if err := v.readHeld(&r); err != nil {
 		return vehicle{}, err
 	}
-	if err := v.readLast(&r); err != nil {
+	if err := v.readLast(&r, version); err != nil {
 		return vehicle{}, err
 	}
 	ledger := r.bytes()
@@ -133,9 +146,13 @@ func (v *vehicle) readHeld(r *byteReader) error {
 	return nil
 }
 
-func (v *vehicle) readLast(r *byteReader) error {
-	if r.byte() == 0 {
+func (v *vehicle) readLast(r *byteReader, version byte) error {
+	what := r.byte()
+	if what == lastNone {
 		return nil
+	}
+	if what == lastCut && version > 1 {
+		v.cut, v.cutMs = true, r.varint()
 	}
 	v.firstMs = r.varint()
 	if r.bad || len(r.src) < 8 {

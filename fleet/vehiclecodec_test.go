@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"encoding/hex"
 	"errors"
 	"reflect"
 	"slices"
@@ -54,6 +55,9 @@ func TestStateRoundTrip(t *testing.T) {
 		if n := len(v.checkpoints); n > 0 {
 			v.checkpoints[rapid.IntRange(0, n-1).Draw(rt, "pinned")].pin = pinFrontier
 		}
+		if v.last.Seq != 0 && rapid.Bool().Draw(rt, "cut") {
+			v.cut, v.cutMs = true, v.firstMs+rapid.Int64Range(-1e6, 1e6).Draw(rt, "by")
+		}
 		data, err := appendVehicle(nil, &v)
 		if err != nil {
 			rt.Fatal(err)
@@ -93,6 +97,28 @@ func TestStateSize(t *testing.T) {
 		if len(data) > c.most {
 			t.Errorf("%s: %d bytes, want at most %d", c.name, len(data), c.most)
 		}
+	}
+}
+
+// What version 1 wrote of three fixes is read, and says the same.
+func TestStateOfVersion1(t *testing.T) {
+	old, err := hex.DecodeString("" +
+		"0101c0f48ed8060100020180a8fce8c068ffffff08120a7308d12140ba036b030106f00000220c00007890aba9d70280c2a8fa08ac02c801a001ab02" +
+		"b525ec2a3a0101c0d183e9c06880c2a8fa0890aba9d7020000000000000440000000000000f83fc0f48ed806030106796172642d3701030080a8fce8" +
+		"c068000200b0ea0112280101e0fcffe8c06880c2a8fa08c8a9a9d7020000000000000440000000000000f83fc0f48ed8060200b0ea011228010180a8" +
+		"fce8c06880c2a8fa0880a8a9d7020000000000000440000000000000f83fc0f48ed80601")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeVehicle(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := drive(t, 3, 30*time.Second)
+	a, errA := appendVehicle(nil, &got)
+	b, errB := appendVehicle(nil, &want)
+	if errA != nil || errB != nil || !slices.Equal(a, b) || got.cut {
+		t.Errorf("decoded\n %+v\nwant\n %+v", got, want)
 	}
 }
 
