@@ -285,11 +285,23 @@ try {
   page = await browser.open(url, PHONE);
   await step("works on a phone", async () => {
     await signedIn(page);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(wide <= 390, `the page is ${wide} px wide`);
+    const fits = async () => {
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(wide <= 390, `the page is ${wide} px wide`);
+    };
+    await fits();
     await page.locator(".row").first().tap();
     await page.locator(".side .unit").waitFor();
+    await until("the details", async () => (await page.locator(".side .unit dl").count()) > 0);
+    await fits();
     assert.deepEqual(await axe(page), []);
+    browser.offline = true;
+    await page.context().setOffline(true);
+    await page.locator('.link[data-state="waiting"]').waitFor();
+    await fits();
+    await page.context().setOffline(false);
+    await page.locator('.link[data-state="online"]').waitFor();
+    browser.offline = false;
     await page.locator(".side .unit header .icon").tap();
     await page.locator("#tab-events").tap();
     await page.locator(".side .feed").waitFor();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeTrack, refusal, unitDetail, unitEntry } from "./api.ts";
+import { decodeCompleteness, decodeTrack, refusal, unitDetail, unitEntry } from "./api.ts";
 import { CheckError } from "./check.ts";
 import { UNKNOWN } from "./wire.ts";
 
@@ -43,4 +43,30 @@ test("refused fixes are no part of a trail", () => {
     truncated: true,
   });
   expect([t.points.length, t.truncated]).toEqual([1, true]);
+});
+
+test("completeness counts all series, one after the other", () => {
+  const c = decodeCompleteness({
+    unit: "a",
+    series: 30,
+    highest: 5,
+    held: [[1, 3]],
+    missing: [[4, 5]],
+    earlier: [
+      { series: 20, highest: 10, held: [[2, 10]], missing: [[1, 1]] },
+      { series: 10, highest: 7, held: [[1, 7]], missing: [] },
+    ],
+  });
+  expect(c).toEqual({
+    highest: 22,
+    held: [
+      [1, 7],
+      [9, 17],
+      [18, 20],
+    ],
+    missing: [
+      [8, 8],
+      [21, 22],
+    ],
+  });
 });

@@ -238,13 +238,27 @@ export function decodeTrack(v: unknown): Track {
 }
 
 export async function completeness(id: string, signal?: AbortSignal): Promise<Completeness> {
-  const c = object(await call("GET", `units/${encodeURIComponent(id)}/completeness`, undefined, signal), "completeness");
-  const ranges = (v: unknown, path: string) =>
-    (maybe(v, path, array) ?? []).map((r, i): [number, number] => {
-      const [first, last] = array(r, `${path}[${i}]`);
-      return [whole(first, `${path}[${i}][0]`), whole(last, `${path}[${i}][1]`)];
-    });
-  return { highest: whole(c["highest"], "highest"), held: ranges(c["held"], "held"), missing: ranges(c["missing"], "missing") };
+  return decodeCompleteness(await call("GET", `units/${encodeURIComponent(id)}/completeness`, undefined, signal));
+}
+
+/** Reads what is held. An agent that was set up anew numbers from 1 again: its series are put one after the other, as one. */
+export function decodeCompleteness(v: unknown): Completeness {
+  const newest = object(v, "completeness");
+  const earlier = (maybe(newest["earlier"], "earlier", array) ?? []).map((e, i) => object(e, `earlier[${i}]`));
+  const all: Completeness = { highest: 0, held: [], missing: [] };
+  const series = (s: Json) => maybe(s["series"], "series", whole) ?? 0;
+  for (const s of [...earlier.sort((a, b) => series(a) - series(b)), newest]) {
+    const before = all.highest;
+    const ranges = (key: "held" | "missing") =>
+      (maybe(s[key], key, array) ?? []).map((r, i): [number, number] => {
+        const [first, last] = array(r, `${key}[${i}]`);
+        return [before + whole(first, `${key}[${i}][0]`), before + whole(last, `${key}[${i}][1]`)];
+      });
+    all.held.push(...ranges("held"));
+    all.missing.push(...ranges("missing"));
+    all.highest += whole(s["highest"], "highest");
+  }
+  return all;
 }
 
 /** Events after a cursor, oldest first, and what to ask after next. */

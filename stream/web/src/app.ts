@@ -14,18 +14,14 @@ import { type Language, preferred, TAGS, type Translate, translator } from "./i1
 import type { ThemeName } from "./map/theme.ts";
 import type { MapPort } from "./mapport.ts";
 import { type Prefs, readPrefs, writePrefs } from "./prefs.ts";
-import { filtered, ordered } from "./search.ts";
-import { Fleet, type State } from "./store.ts";
+import { Fleet } from "./store.ts";
+import { type ListHost, UnitList } from "./unitlist.ts";
 import { Viewport } from "./viewport.ts";
 import { UnitWatch, type WatchHost } from "./watch.ts";
 import type { FenceEvent, Message } from "./wire.ts";
 
 export type Tab = "vehicles" | "fences" | "events";
 
-/** How often all units are asked for, for those that are not in view; a large list is asked for less often. */
-const LIST_MS = 15_000;
-const LIST_LARGE_MS = 60_000;
-const LARGE = 10_000;
 const TICK_MS = 1000;
 /** How soon a service that could not be reached is asked again, before the page has shown anything. */
 const ENTER_MS = 3000;
@@ -33,23 +29,23 @@ const ENTER_MS = 3000;
 const DATA_MS = 250;
 const TOAST_MS = 5000;
 const FIRST_EVENTS = 200;
+/** A chosen vehicle is seen from at least as near as this: one of its own, not one in a heap. */
+const NEAR_ZOOM = 14;
 
-export class App implements DeskHost, WatchHost {
+export class App implements DeskHost, WatchHost, ListHost {
   readonly fleet = new Fleet();
   readonly feed = new Feed();
   readonly fences = new FenceDesk(this);
   readonly watch = new UnitWatch(this);
+  readonly list = new UnitList(this);
   phase: "starting" | "signed-out" | "running" | "failed" = "starting";
   failure = "";
   session: api.Session | null = null;
   link: Link = { state: "connecting", attempt: 1 };
   /** When the stream was last heard, Unix milliseconds. */
   heard = 0;
-  listLoaded = false;
 
   tab: Tab = "vehicles";
-  query = "";
-  stateFilter: State | null = null;
   selected = "";
   following = false;
   toast = "";
@@ -75,9 +71,6 @@ export class App implements DeskHost, WatchHost {
   private skew = 0;
   private wanted: string;
   private readonly prefs: Prefs;
-  private order: Int32Array = new Int32Array(0);
-  private orderOf = "";
-  private listAt = 0;
   private toastTimer = 0;
 
   constructor() {
@@ -170,7 +163,7 @@ export class App implements DeskHost, WatchHost {
       this.failure = "";
       this.connection.start();
       this.changed();
-      await Promise.all([this.loadUnits(), this.fences.load(), this.loadEvents(), this.loadTiles()]);
+      await Promise.all([this.list.load(), this.fences.load(), this.loadEvents(), this.loadTiles()]);
     } catch (e) {
       this.failure = reason(e);
       if (this.phase !== "running") {
@@ -184,7 +177,7 @@ export class App implements DeskHost, WatchHost {
   retry(): void {
     if (this.phase === "running") {
       this.connection.retry();
-      void this.loadUnits();
+      void this.list.load();
     } else void this.enter();
   }
 
@@ -263,15 +256,8 @@ export class App implements DeskHost, WatchHost {
     this.changed();
   }
 
-  private async loadUnits(): Promise<void> {
-    this.listAt = Date.now();
-    try {
-      this.fleet.list(await api.units(), this.now());
-      this.failure = "";
-      this.listLoaded = true;
-    } catch (e) {
-      if (!this.listLoaded) this.failure = reason(e);
-    }
+  /** The list of all units came, or did not. */
+  listed(): void {
     if (this.wanted && this.fleet.row(this.wanted) >= 0) {
       const id = this.wanted;
       this.wanted = "";
@@ -314,9 +300,8 @@ export class App implements DeskHost, WatchHost {
   private tick(): void {
     if (this.phase !== "running") return;
     if (this.fleet.tick(this.now())) this.map?.repaint();
-    const t = Date.now();
-    if (t - this.listAt > (this.fleet.size > LARGE ? LIST_LARGE_MS : LIST_MS) && !document.hidden) void this.loadUnits();
     if (!document.hidden) {
+      this.list.refresh();
       this.watch.refresh();
       this.fences.refresh();
     }
@@ -360,27 +345,7 @@ export class App implements DeskHost, WatchHost {
     history.replaceState(null, "", hash || location.pathname);
   }
 
-  // The list and the selection.
-
-  /** The rows the list shows. */
-  rows(): Int32Array {
-    const key = `${this.fleet.roster}/${this.language}`;
-    if (this.orderOf !== key) {
-      this.order = ordered(this.fleet, TAGS[this.language]);
-      this.orderOf = key;
-    }
-    return filtered(this.fleet, this.order, this.query, this.stateFilter);
-  }
-
-  setQuery(q: string): void {
-    this.query = q;
-    this.changed();
-  }
-
-  setStateFilter(s: State | null): void {
-    this.stateFilter = s;
-    this.changed();
-  }
+  // The selection.
 
   /** By whose rules names are put in order. */
   get tag(): string {
@@ -414,8 +379,7 @@ export class App implements DeskHost, WatchHost {
     }
     if (fly && row >= 0 && this.fleet.time[row]! > 0) {
       this.viewport.opened = true;
-      // Where vehicles are told as counts, one of them is seen only from near.
-      this.map?.fly(this.fleet.lon[row]! / 1e7, this.fleet.lat[row]! / 1e7, this.fleet.cells ? 14 : undefined);
+      this.map?.fly(this.fleet.lon[row]! / 1e7, this.fleet.lat[row]! / 1e7, NEAR_ZOOM);
     }
     this.changed();
   }
@@ -513,7 +477,7 @@ export class App implements DeskHost, WatchHost {
   /** Takes a step back: what Escape does. */
   back(): void {
     if (this.fences.draft?.drawing) this.fences.cancel();
-    else if (this.query) this.setQuery("");
+    else if (this.list.query) this.list.setQuery("");
     else if (this.selected) this.select("", false);
     else if (this.fences.marked) this.fences.mark("", false);
   }

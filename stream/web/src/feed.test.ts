@@ -40,6 +40,15 @@ test("a correction replaces what it corrects, and an old revision nothing", () =
   ]);
 });
 
+test("what arrived is counted: neither the first ones nor corrections", () => {
+  const f = new Feed();
+  f.add(event(1), false);
+  f.add(event(2), true);
+  f.add(event(2, { revision: 2 }), true);
+  f.add(event(3), true);
+  expect(f.arrived).toBe(2);
+});
+
 test("the cursor is the farthest, not the last heard", () => {
   const f = new Feed();
   for (const n of [9, 10, 2]) f.add(event(n), false);

@@ -10,6 +10,8 @@ export class Feed {
   /** What to resume after; "" before the first event. */
   cursor = "";
   revision = 0;
+  /** How many new ones came over the live stream; a correction is not a new one. */
+  arrived = 0;
   /** Ids that came over the live stream since the page opened, for those that are shown as new. */
   readonly fresh = new Set<string>();
 
@@ -23,7 +25,10 @@ export class Feed {
     const at = this.events.findIndex((x) => x.time <= e.time);
     this.events.splice(at < 0 ? this.events.length : at, 0, e);
     for (const old of this.events.splice(MAX_EVENTS)) this.fresh.delete(old.id);
-    if (live) this.fresh.add(e.id);
+    if (live) {
+      this.fresh.add(e.id);
+      if (!known) this.arrived++;
+    }
     this.revision++;
     return true;
   }

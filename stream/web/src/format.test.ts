@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { age, Clock, course, place, speed, speedColumn } from "./format.ts";
+import { age, Clock, course, limit, place, speed, speedColumn, vague } from "./format.ts";
 import { formatHash, parseHash } from "./hash.ts";
 import { translator } from "./i18n/index.ts";
 import { ordered, filtered } from "./search.ts";
@@ -13,6 +13,19 @@ test("speeds: knots for vessels, km/h for the rest, a dash for unknown", () => {
     "–",
     "0.0 kn",
   ]);
+});
+
+test("limits: knots for fences on water, km/h for the rest", () => {
+  expect((["corridor", "anchorage", "berth", "gate"] as const).map((kind) => limit(5.14444, kind))).toEqual([
+    "10 kn",
+    "10 kn",
+    "10 kn",
+    "19 km/h",
+  ]);
+});
+
+test("a time is vague beyond 15 s", () => {
+  expect([0, 15, 15.1].map(vague)).toEqual([false, false, true]);
 });
 
 test("courses and places", () => {

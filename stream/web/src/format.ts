@@ -1,4 +1,5 @@
 /** Numbers, times and places as people read them. Nothing here is read back. */
+import type { FenceKind } from "./fence.ts";
 import { TAGS, type Language, type Translate } from "./i18n/index.ts";
 import { UNKNOWN } from "./wire.ts";
 
@@ -7,9 +8,23 @@ export function nautical(kind: string): boolean {
   return /vessel|ship|boat|tug|ferry/i.test(kind);
 }
 
-/** A speed in m/s with its unit. */
+const KNOTS = { unit: "kn", perMps: 1.943844 } as const;
+const KMH = { unit: "km/h", perMps: 3.6 } as const;
+
+/** A speed in m/s with its unit, for a vehicle of a kind. */
 export function speed(mps: number, kind: string): string {
-  return nautical(kind) ? `${(mps * 1.943844).toFixed(1)} kn` : `${Math.round(mps * 3.6)} km/h`;
+  return nautical(kind) ? `${(mps * KNOTS.perMps).toFixed(1)} kn` : `${Math.round(mps * KMH.perMps)} km/h`;
+}
+
+/** In what a fence's speed limit is told: fences on water in knots. */
+export function limitUnit(kind: FenceKind): typeof KNOTS | typeof KMH {
+  return kind === "corridor" || kind === "anchorage" || kind === "berth" ? KNOTS : KMH;
+}
+
+/** A fence's speed limit with its unit: whole km/h, knots to a tenth where they have one. */
+export function limit(mps: number, kind: FenceKind): string {
+  const u = limitUnit(kind);
+  return u === KNOTS ? `${Math.round(mps * u.perMps * 10) / 10} ${u.unit}` : `${Math.round(mps * u.perMps)} ${u.unit}`;
 }
 
 /** A speed column in cm/s; "–" when unknown. */
@@ -70,6 +85,13 @@ export class Clock {
 
 export function integer(n: number, language: Language): string {
   return n.toLocaleString(TAGS[language]);
+}
+
+/** An event's time that is told no better than this is not to be read to the second. */
+const VAGUE_S = 15;
+
+export function vague(plusMinusS: number): boolean {
+  return plusMinusS > VAGUE_S;
 }
 
 /** What a vehicle did at a fence; a kind that the page does not know is said by its own name. */

@@ -8,7 +8,7 @@ import type { ThemeName } from "./map/theme.ts";
 export interface MapPort {
   repaint(): void;
   select(row: number): void;
-  fly(lon: number, lat: number, zoom?: number): void;
+  fly(lon: number, lat: number, zoom: number): void;
   glideTo(lon: number, lat: number): void;
   fit(box: Box, instant: boolean, maxZoom?: number): void;
   setFences(fences: Fence[], marked: string): void;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { mercatorX } from "./geo.ts";
-import { Fleet, GLIDE_MS, SILENT_MS, State, type UnitEntry } from "./store.ts";
+import { Fleet, GLIDE_MS, LATE_MS, SILENT_MS, State, type UnitEntry } from "./store.ts";
 import { type Positions, UNKNOWN } from "./wire.ts";
 
 const NOW = 1_795_400_000_000;
@@ -112,11 +112,31 @@ describe("states", () => {
   test("silence is told from the age of the fix, and ends with the next one", () => {
     f.apply(frame([[5, 36, 120, NOW, 10, 0]]), NOW, 0);
     const r = f.row("truck-5");
+    expect(f.tick(NOW + LATE_MS + 1)).toBe(true);
     expect(f.tick(NOW + SILENT_MS)).toBe(false);
     expect(f.tick(NOW + SILENT_MS + 1)).toBe(true);
     expect([f.state[r], f.counts]).toEqual([State.Silent, [1, 0, 0, 1]]);
     f.apply(frame([[5, 36, 120, NOW + SILENT_MS, 10, 0]]), NOW + SILENT_MS + 2, 0);
     expect([f.state[r], f.counts]).toEqual([State.Moving, [1, 1, 0, 0]]);
+  });
+  test("a moving vehicle is late after a while, until its next fix or until it is silent; a parked one never", () => {
+    f.apply(
+      frame([
+        [5, 36, 120, NOW, 10, 0],
+        [9, 36, 120, NOW, 0, 0],
+      ]),
+      NOW,
+      0,
+    );
+    const [r, parked] = [f.row("truck-5"), f.row("truck-9")];
+    const late = () => [f.late[r], f.late[parked]];
+    expect([f.tick(NOW + LATE_MS), late()]).toEqual([false, [0, 0]]);
+    expect([f.tick(NOW + LATE_MS + 1), late()]).toEqual([true, [1, 0]]);
+    expect(f.counts[State.Moving]).toBe(1);
+    f.apply(frame([[5, 36, 120, NOW + LATE_MS, 10, 0]]), NOW + LATE_MS + 2, 0);
+    expect(late()).toEqual([0, 0]);
+    f.tick(NOW + LATE_MS + SILENT_MS + 1);
+    expect([f.state[r], late()]).toEqual([State.Silent, [0, 0]]);
   });
   test("the counts add up, whatever comes", () => {
     for (let i = 0; i < 200; i++) {
@@ -146,6 +166,15 @@ describe("gliding", () => {
     f.apply(frame([[5, 0, -179.999, NOW + 1000]]), NOW, 5000);
     f.shown(f.row("truck-5"), 5000 + GLIDE_MS / 2, at);
     expect(Math.abs((at[0] - mercatorX(180)) | 0)).toBeLessThan(200);
+  });
+  test("the list moves what is in view as the stream does, and what is not at once", () => {
+    f.apply(frame([[5, 36, 120, NOW]]), NOW, 1000);
+    f.list([entry("far", NOW)], NOW, 1000);
+    f.list([entry("truck-5", NOW + 2000, 36, 120.01), entry("far", NOW + 2000, 36, 120.01)], NOW, 5000);
+    f.shown(f.row("truck-5"), 5000, at);
+    expect(at[0]).toBe(mercatorX(120));
+    f.shown(f.row("far"), 5000, at);
+    expect(at[0]).toBe(mercatorX(120.01));
   });
   test("not across a gap in which nothing is known", () => {
     f.apply(frame([[5, 36, 120, NOW]]), NOW, 1000);

@@ -14,6 +14,8 @@ export const STATES = [State.Moving, State.Stopped, State.Silent] as const;
 export const MOVING_CMPS = 50;
 /** A unit that has told nothing for this long is silent. */
 export const SILENT_MS = 180_000;
+/** A moving vehicle that has told nothing for this long may be elsewhere by now: it is drawn faded until it is silent. */
+export const LATE_MS = 15_000;
 /** How long a vehicle glides from the fix before to the newest one. Longer gaps jump: between far fixes nothing is known. */
 export const GLIDE_MS = 1000;
 const GLIDE_MAX_GAP_MS = 15_000;
@@ -47,6 +49,8 @@ export class Fleet {
   speed = new Uint16Array(0);
   course = new Uint16Array(0);
   state = new Uint8Array(0);
+  /** 1 for a moving vehicle whose last fix is older than LATE_MS. */
+  late = new Uint8Array(0);
   /** 1 while the stream reports the unit as in view. */
   live = new Uint8Array(0);
   /** The drawn way: from → to in whole mercator steps, begun at glide (page milliseconds). */
@@ -143,27 +147,23 @@ export class Fleet {
     this.moved++;
   }
 
-  /** Takes the list of all units. What the stream has told since is newer and stays. */
-  list(units: UnitEntry[], now: number): void {
+  /** Takes the list of all units. What the stream has told since is newer and stays; what is in view glides as the stream's would. */
+  list(units: UnitEntry[], now: number, page = 0): void {
     for (const u of units) {
       const r = this.add(u.id);
       this.rename(r, u.name, u.kind);
       const f = u.fix;
-      if (f && f.time > this.time[r]!) this.place(r, Math.round(f.lat * 1e7), Math.round(f.lon * 1e7), f.time, f.speed, f.course, now, 0);
+      if (!f || f.time <= this.time[r]!) continue;
+      const glide = this.live[r] === 1 ? page : 0;
+      this.place(r, Math.round(f.lat * 1e7), Math.round(f.lon * 1e7), f.time, f.speed, f.course, now, glide);
     }
     this.moved++;
   }
 
-  /** Decides again who is silent. True when anything changed. */
+  /** Decides again who is late and who is silent. True when anything changed. */
   tick(now: number): boolean {
     let changed = false;
-    for (let r = 0; r < this.size; r++) {
-      const s = this.judge(r, now);
-      if (s !== this.state[r]) {
-        this.setState(r, s);
-        changed = true;
-      }
-    }
+    for (let r = 0; r < this.size; r++) if (this.setState(r, now)) changed = true;
     if (changed) this.moved++;
     return changed;
   }
@@ -198,7 +198,7 @@ export class Fleet {
     this.time[r] = time;
     this.speed[r] = speed;
     this.course[r] = course;
-    this.setState(r, this.judge(r, now));
+    this.setState(r, now);
   }
 
   private readonly at: [number, number] = [0, 0];
@@ -218,10 +218,16 @@ export class Fleet {
     return v !== UNKNOWN && v >= MOVING_CMPS ? State.Moving : State.Stopped;
   }
 
-  private setState(r: number, s: State): void {
+  /** True when it is another one than before. */
+  private setState(r: number, now: number): boolean {
+    const s = this.judge(r, now);
+    const late = s === State.Moving && now - this.time[r]! > LATE_MS ? 1 : 0;
+    if (s === this.state[r] && late === this.late[r]) return false;
     this.counts[this.state[r]!]!--;
     this.counts[s]!++;
     this.state[r] = s;
+    this.late[r] = late;
+    return true;
   }
 
   private add(id: string): number {
@@ -259,6 +265,7 @@ export class Fleet {
     this.speed = copy(new Uint16Array(n), this.speed);
     this.course = copy(new Uint16Array(n), this.course);
     this.state = copy(new Uint8Array(n), this.state);
+    this.late = copy(new Uint8Array(n), this.late);
     this.live = copy(new Uint8Array(n), this.live);
     this.fromX = copy(new Int32Array(n), this.fromX);
     this.fromY = copy(new Int32Array(n), this.fromY);

@@ -8,6 +8,8 @@ export interface Detail {
   unit: api.UnitDetail | null;
   completeness: api.Completeness | null;
   trail: api.TrackPoint[];
+  /** The trail's length when the completeness was asked for, so that the two counts are told of one moment. */
+  trailFixes: number;
   trailTruncated: boolean;
   trailLoaded: boolean;
   failed: string;
@@ -16,6 +18,16 @@ export interface Detail {
 const DETAIL_MS = 5000;
 const TRAIL_MS = 60_000;
 const TRAIL_SPAN_MS = 3_600_000;
+
+const NOTHING: Readonly<Detail> = {
+  unit: null,
+  completeness: null,
+  trail: [],
+  trailFixes: 0,
+  trailTruncated: false,
+  trailLoaded: false,
+  failed: "",
+};
 
 /** What a UnitWatch needs of the page around it. */
 export interface WatchHost {
@@ -42,7 +54,7 @@ export class UnitWatch {
     this.unit = unit;
     this.trailAt = 0;
     this.told = 0;
-    this.detail = unit ? { unit: null, completeness: null, trail: [], trailTruncated: false, trailLoaded: false, failed: "" } : null;
+    this.detail = unit ? { ...NOTHING } : null;
     this.host.map?.setTrail([], 0);
     if (unit) void this.load();
   }
@@ -76,10 +88,14 @@ export class UnitWatch {
     this.abort = abort;
     this.loadedAt = Date.now();
     try {
-      const [unit, completeness] = await Promise.all([api.unit(id, abort.signal), api.completeness(id, abort.signal)]);
+      const unit = await api.unit(id, abort.signal);
       if (this.unit !== id || !this.detail) return;
-      this.detail = { ...this.detail, unit, completeness, failed: "" };
+      this.detail = { ...this.detail, unit, failed: "" };
       if (Date.now() - this.trailAt > TRAIL_MS) await this.loadTrail(id, abort.signal);
+      const trailFixes = this.detail?.trail.length ?? 0;
+      const completeness = await api.completeness(id, abort.signal);
+      if (this.unit !== id || !this.detail) return;
+      this.detail = { ...this.detail, completeness, trailFixes };
     } catch (e) {
       if (abort.signal.aborted || this.unit !== id || !this.detail) return;
       this.detail = { ...this.detail, failed: e instanceof Error ? e.message : String(e) };

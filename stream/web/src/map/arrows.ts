@@ -20,6 +20,7 @@ export interface Camera {
 const STRIDE = 24;
 const FLAG_SELECTED = 1;
 const FLAG_HOVERED = 2;
+const FLAG_LATE = 4;
 
 /** Half the side of the square a vehicle is drawn in, in CSS pixels; room for the ring of the selected one included. */
 const HALF = 22;
@@ -84,6 +85,7 @@ void main() {
   float inner = kind == 3u ? length(at) - 4.4 : d;
   vec4 c = vec4(fill, 1.0) * cover(d);
   c = over(c, vec4(edge, 1.0) * cover(kind == 3u ? min(inner, d - 1.4) : d - 1.6) * 0.95);
+  if ((marks & ${FLAG_LATE}u) != 0u) c *= 0.42;
   if ((marks & ${FLAG_SELECTED}u) != 0u) {
     float r = length(at);
     c = over(c, vec4(accent, 1.0) * cover(abs(r - 15.5) - 1.25));
@@ -190,7 +192,7 @@ export class Arrows {
       f32[w + 4] = f.glide[r]!;
       u16[n * 12 + 10] = f.course[r]!;
       u8[n * 24 + 22] = f.state[r]!;
-      u8[n * 24 + 23] = flags;
+      u8[n * 24 + 23] = f.late[r] ? flags | FLAG_LATE : flags;
       n++;
     };
     for (const s of [State.Silent, State.Stopped, State.Moving])

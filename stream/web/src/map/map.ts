@@ -347,7 +347,7 @@ export class FleetMap {
   }
 
   /** Flies to a point, at least as near as zoom, and no farther off than it is. */
-  fly(lon: number, lat: number, zoom = 11.5): void {
+  fly(lon: number, lat: number, zoom: number): void {
     const to = Math.max(zoom, this.map.getZoom());
     const camera = { center: [lon, lat] as [number, number], zoom: to, offset: this.offset() };
     if (this.still.matches) this.map.easeTo({ ...camera, duration: 0 });

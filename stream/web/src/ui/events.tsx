@@ -1,7 +1,11 @@
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app.ts";
-import { eventVerb } from "../format.ts";
+import { eventVerb, integer, vague } from "../format.ts";
 import type { FenceEvent } from "../wire.ts";
 import { ChevronDown, ChevronUp, EventMark } from "./icons.tsx";
+
+/** Scrolled no farther than this, the newest event is in sight. */
+const AT_TOP_PX = 8;
 
 /** The feed of the fences' events, newest first. */
 export function Events({ app, foldable }: { app: App; foldable: boolean }) {
@@ -28,13 +32,7 @@ export function Events({ app, foldable }: { app: App; foldable: boolean }) {
       )}
       {!hidden &&
         (feed.events.length > 0 ? (
-          <ol class="events" tabIndex={0} aria-label={t("bar.events")}>
-            {feed.events.map((e) => (
-              <li key={e.id} data-fresh={feed.fresh.has(e.id)} data-retracted={e.retracted}>
-                <Line app={app} event={e} />
-              </li>
-            ))}
-          </ol>
+          <Lines app={app} />
         ) : (
           <div class="empty">
             <p>{t("event.empty")}</p>
@@ -50,12 +48,61 @@ export function Events({ app, foldable }: { app: App; foldable: boolean }) {
   );
 }
 
+/** The events, and a way back to the newest for who has scrolled away from them. */
+function Lines({ app }: { app: App }) {
+  const { t, feed } = app;
+  const list = useRef<HTMLOListElement>(null);
+  const [away, setAway] = useState(false);
+  /** How many had come when the newest were last in sight. */
+  const [seen, setSeen] = useState(feed.arrived);
+  useEffect(() => {
+    if (!away) setSeen(feed.arrived);
+  }, [away, feed.arrived]);
+  const unseen = away ? feed.arrived - seen : 0;
+  return (
+    <div class="events-frame">
+      <ol
+        ref={list}
+        class="events"
+        tabIndex={0}
+        aria-label={t("bar.events")}
+        onScroll={(e) => setAway(e.currentTarget.scrollTop > AT_TOP_PX)}
+      >
+        {feed.events.map((e) => (
+          <li key={e.id} data-fresh={feed.fresh.has(e.id)} data-retracted={e.retracted}>
+            <Line app={app} event={e} />
+          </li>
+        ))}
+      </ol>
+      {unseen > 0 && (
+        <button
+          type="button"
+          class="newest"
+          onClick={() => {
+            list.current?.scrollTo({ top: 0 });
+            list.current?.focus();
+          }}
+        >
+          <ChevronUp /> {t("event.newest", { n: integer(unseen, app.language) })}
+        </button>
+      )}
+    </div>
+  );
+}
+
 function Line({ app, event: e }: { app: App; event: FenceEvent }) {
   const { t } = app;
   const why = e.reason === "fence_changed" || e.reason === "fence_deleted" ? t(`event.reason.${e.reason}`) : e.reason;
   const note = e.retracted ? t("event.retracted") : [why, e.revision > 1 ? t("event.corrected") : ""].filter(Boolean).join(" · ");
   return (
-    <button type="button" class="event" data-kind={e.kind} data-event={e.id} onClick={() => app.showEvent(e)}>
+    <button
+      type="button"
+      class="event"
+      data-kind={e.kind}
+      data-vague={vague(e.plusMinusS)}
+      data-event={e.id}
+      onClick={() => app.showEvent(e)}
+    >
       <time title={app.clock.long(e.time)}>
         {app.clock.when(e.time, app.now())}{" "}
         <small>
@@ -66,7 +113,7 @@ function Line({ app, event: e }: { app: App; event: FenceEvent }) {
         <span class="event-mark">
           <EventMark kind={e.kind} />
         </span>
-        <b>{app.unitLabel(e.unit)}</b> <span>{eventVerb(e.kind, t)}</span> <b>{app.fenceLabel(e.fence)}</b>
+        <b>{app.unitLabel(e.unit)}</b> <span class="event-verb">{eventVerb(e.kind, t)}</span> <b>{app.fenceLabel(e.fence)}</b>
         {note && <em>{note}</em>}
       </span>
     </button>

@@ -17,7 +17,7 @@ import {
   type Vertex,
   vertices,
 } from "../fence.ts";
-import { place } from "../format.ts";
+import { limitUnit, place } from "../format.ts";
 import { parseDegrees } from "../geo.ts";
 import { Minus, Plus } from "./icons.tsx";
 
@@ -52,6 +52,7 @@ function Form({ app, draft }: { app: App; draft: Draft }) {
   useEffect(() => name.current?.focus({ preventScroll: true }), []);
   const f = draft.fence;
   const lacks = missing(f);
+  const { unit, perMps } = limitUnit(f.kind);
   const refusedAt: FormField | "" = draft.refusal ? formField(draft.refusal.field) : "";
   const problem = (field: FormField) => (refusedAt === field ? <Refusal app={app} draft={draft} /> : null);
   return (
@@ -91,11 +92,11 @@ function Form({ app, draft }: { app: App; draft: Draft }) {
         <Amount
           app={app}
           label={t("fence.limit")}
-          unit="km/h"
-          value={f.speedLimitMps * 3.6}
+          unit={unit}
+          value={f.speedLimitMps * perMps}
           hint={t("fence.limit.hint")}
           problem={problem("speed")}
-          onValue={(v) => app.fences.amend({ speedLimitMps: v / 3.6 }, false)}
+          onValue={(v) => app.fences.amend({ speedLimitMps: v / perMps }, false)}
         />
         <Amount
           app={app}

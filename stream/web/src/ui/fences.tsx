@@ -1,6 +1,6 @@
 import type { App } from "../app.ts";
 import type { Fence, Shape } from "../fence.ts";
-import { speed } from "../format.ts";
+import { limit } from "../format.ts";
 import { Circle, Corridor, Pencil, Polygon } from "./icons.tsx";
 import { FenceEditor } from "./fenceeditor.tsx";
 
@@ -47,7 +47,7 @@ function Item({ app, fence: f }: { app: App; fence: Fence }) {
   const { t } = app;
   const open = app.fences.marked === f.id;
   const rules = [
-    f.speedLimitMps > 0 ? t("fence.rule.limit", { speed: speed(f.speedLimitMps, "") }) : "",
+    f.speedLimitMps > 0 ? t("fence.rule.limit", { speed: limit(f.speedLimitMps, f.kind) }) : "",
     f.dwellS > 0 ? t("fence.rule.dwell", { min: Math.round(f.dwellS / 6) / 10 }) : "",
   ].filter(Boolean);
   return (

@@ -9,7 +9,7 @@ export function TopBar({ app }: { app: App }) {
     <header class="bar">
       <h1 class="brand">
         <Brand />
-        Dipper
+        <span>Dipper</span>
       </h1>
       <LinkState app={app} />
       <span class="bar-gap" />
@@ -73,7 +73,7 @@ function LinkState({ app }: { app: App }) {
   return (
     <span class="link" data-state={link.state} role="status" aria-live="polite" aria-atomic="true">
       <i class="dot" aria-hidden="true" />
-      <span>{link.state === "waiting" ? <span aria-hidden="true">{words}</span> : words}</span>
+      <span class="link-words">{link.state === "waiting" ? <span aria-hidden="true">{words}</span> : words}</span>
       {link.state === "waiting" && (
         <button type="button" class="text" onClick={() => app.retry()}>
           {t("link.retry")}

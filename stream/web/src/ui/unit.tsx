@@ -18,7 +18,7 @@ export function UnitPanel({ app }: { app: App }) {
   const name = f.label(r);
   const kind = kindLabel(app, f.kind[r]!);
   return (
-    <section class="unit" aria-label={name} data-state={state}>
+    <section class="unit" aria-label={name} data-state={state} data-late={f.late[r] === 1}>
       <header>
         <div>
           <h2>{name}</h2>
@@ -118,7 +118,9 @@ function Details({ app }: { app: App }) {
     );
   const rows: [string, string][] = [];
   if (u) {
-    const sats = u.sats.map(([k, n]) => `${SYSTEMS[k]?.[app.language] ?? k} ${n}`).join(" · ");
+    const sats = u.sats
+      .map(([k, n]) => (k === "total" ? t("unit.sats.total", { n }) : `${SYSTEMS[k]?.[app.language] ?? k} ${n}`))
+      .join(" · ");
     const mode = u.mode === 2 ? t("unit.fix.2") : u.mode === 3 ? t("unit.fix.3") : "";
     const solution = u.solution && (lookup(app.language, `solution.${u.solution}`) ?? u.solution);
     const fix = [mode, solution].filter(Boolean).join(", ");
@@ -173,7 +175,7 @@ function trail(app: App): string {
   if (d.trail.length < 2) return app.t("unit.trail.none");
   let m = 0;
   for (let i = 1; i < d.trail.length; i++) m += distance([d.trail[i - 1]!.lon, d.trail[i - 1]!.lat], [d.trail[i]!.lon, d.trail[i]!.lat]);
-  const n = integer(d.trail.length, app.language);
+  const n = integer(d.trailFixes, app.language);
   return d.trailTruncated ? app.t("unit.trail.first", { n }) : app.t("unit.trail.km", { km: (m / 1000).toFixed(1), n });
 }
 

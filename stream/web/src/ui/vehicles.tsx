@@ -18,7 +18,7 @@ export const STATE_KEYS: Record<number, Key> = {
 
 /** Search, filters and the list of all vehicles. */
 export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
-  const rows = app.rows();
+  const rows = app.list.rows();
   const [active, setActive] = useState("");
   const list = useRef<ListHandle>(null);
   const activeRow = active ? app.fleet.row(active) : -1;
@@ -26,7 +26,7 @@ export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
 
   // Keys count for what the list holds now, which may be a frame ahead of what is drawn.
   const move = (by: number) => {
-    const now = app.rows();
+    const now = app.list.rows();
     if (now.length === 0) return;
     const i = Math.max(0, Math.min(now.length - 1, now.indexOf(activeRow) + by));
     setActive(app.fleet.id[now[i]!]!);
@@ -42,7 +42,7 @@ export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
     const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
     if (e.key in steps) move(steps[e.key]!);
     else if (e.key === "Enter") {
-      const now = app.rows();
+      const now = app.list.rows();
       if (now.length > 0) choose(now[Math.max(0, now.indexOf(activeRow))]!);
     } else return;
     e.preventDefault();
@@ -52,7 +52,7 @@ export function Vehicles({ app, chosen }: { app: App; chosen: () => void }) {
   useEffect(() => {
     if (!app.selected) return;
     setActive(app.selected);
-    const i = app.rows().indexOf(app.fleet.row(app.selected));
+    const i = app.list.rows().indexOf(app.fleet.row(app.selected));
     if (i >= 0) list.current?.reveal(i);
   }, [app, app.selected]);
 
@@ -89,18 +89,18 @@ function SearchField({ app, onKey, listId, activeId }: { app: App; onKey: (e: Ke
         aria-expanded="true"
         aria-controls={listId}
         aria-activedescendant={activeId}
-        value={app.query}
-        onInput={(e) => app.setQuery(e.currentTarget.value)}
+        value={app.list.query}
+        onInput={(e) => app.list.setQuery(e.currentTarget.value)}
         onKeyDown={(e) => {
           if (e.key === "Escape") {
-            if (app.query) app.setQuery("");
+            if (app.list.query) app.list.setQuery("");
             else e.currentTarget.blur();
             e.stopPropagation();
           } else onKey(e);
         }}
       />
-      {app.query ? (
-        <button type="button" class="quiet icon" aria-label={t("list.clear")} title={t("list.clear")} onClick={() => app.setQuery("")}>
+      {app.list.query ? (
+        <button type="button" class="quiet icon" aria-label={t("list.clear")} title={t("list.clear")} onClick={() => app.list.setQuery("")}>
           <Close />
         </button>
       ) : (
@@ -117,8 +117,8 @@ function Filters({ app }: { app: App }) {
       type="button"
       class="chip"
       title={title}
-      aria-pressed={app.stateFilter === state}
-      onClick={() => app.setStateFilter(app.stateFilter === state ? null : state)}
+      aria-pressed={app.list.state === state}
+      onClick={() => app.list.setState(app.list.state === state ? null : state)}
     >
       {state !== null && <StateMark state={state} />}
       <span>{label}</span>
@@ -136,16 +136,16 @@ function Filters({ app }: { app: App }) {
 
 function EmptyList({ app }: { app: App }) {
   const { t } = app;
-  if (!app.listLoaded && app.failure)
+  if (!app.list.loaded && app.list.failure)
     return (
       <div class="empty" role="alert">
-        <p>{t("error.load", { reason: app.failure })}</p>
+        <p>{t("error.load", { reason: app.list.failure })}</p>
         <button type="button" onClick={() => app.retry()}>
           {t("error.retry")}
         </button>
       </div>
     );
-  if (!app.listLoaded)
+  if (!app.list.loaded)
     return (
       <div class="empty">
         <p>{t("list.loading")}</p>
@@ -160,12 +160,12 @@ function EmptyList({ app }: { app: App }) {
     );
   return (
     <div class="empty">
-      <p>{app.query ? t("list.none", { q: app.query }) : "–"}</p>
+      <p>{app.list.query ? t("list.none", { q: app.list.query }) : "–"}</p>
       <button
         type="button"
         onClick={() => {
-          app.setQuery("");
-          app.setStateFilter(null);
+          app.list.setQuery("");
+          app.list.setState(null);
         }}
       >
         {t("list.clear")}
@@ -256,6 +256,7 @@ function Row({ app, row, top, index, total, active, onChoose }: RowProps) {
   const state = f.state[row]!;
   const time = f.time[row]!;
   const course = f.course[row]!;
+  const late = f.late[row] === 1;
   const selected = id === app.selected;
   return (
     <div
@@ -268,6 +269,7 @@ function Row({ app, row, top, index, total, active, onChoose }: RowProps) {
       aria-setsize={total}
       data-active={active}
       data-state={state}
+      data-late={late}
       onClick={() => onChoose(row)}
     >
       <span class="row-mark" title={t(STATE_KEYS[state]!)}>
