@@ -350,12 +350,14 @@ func (a *agent) take(b track.Batch, batches int) error {
 	return nil
 }
 
-// accept tries until the fleet has the batch durably, or for RetryFor while the store is unavailable.
+// accept tries until the fleet has the batch durably, or for RetryFor while the store is unavailable. A store that went back is
+// not tried again: the agent must hear in a new Welcome what is missing.
 func (a *agent) accept(b track.Batch, begin time.Time) error {
 	const firstPause, longestPause = 50 * time.Millisecond, time.Second
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := a.up.cfg.Fleet.Accept(a.work, a.unit, b)
-		if err == nil || !errors.Is(err, fleet.ErrUnavailable) || time.Since(begin) >= a.up.cfg.RetryFor {
+		passing := errors.Is(err, fleet.ErrUnavailable) && !errors.Is(err, fleet.ErrWentBack)
+		if err == nil || !passing || time.Since(begin) >= a.up.cfg.RetryFor {
 			return err
 		}
 		a.up.cfg.Metrics.retries.Inc()

@@ -28,6 +28,8 @@ var fleetCounts = []fleetCount{
 	count("dipper_batches_refused_total", "Batches that no store should take.", func(s fleet.Stats) uint64 { return s.RefusedBatches }),
 	count("dipper_batches_late_total", "Batches that reached into the past and were decided again from a checkpoint.", func(s fleet.Stats) uint64 { return s.LateBatches }),
 	count("dipper_fixes_redecided_total", "Fixes shown to the ledger again because of late ones.", func(s fleet.Stats) uint64 { return s.RedecidedFixes }),
+	count("dipper_fixes_undecided_total", "Late fixes that are stored but that the ledger could not be run over again.", func(s fleet.Stats) uint64 { return s.UndecidedFixes }),
+	count("dipper_store_went_back_total", "Units of which the store had lost acknowledged fixes; each was asked for them again.", func(s fleet.Stats) uint64 { return s.WentBack }),
 	count("dipper_events_total", "Events told for the first time.", func(s fleet.Stats) uint64 { return s.Events }),
 	count("dipper_events_corrected_total", "Events told again with a higher revision.", func(s fleet.Stats) uint64 { return s.CorrectedEvents }),
 	count("dipper_events_retracted_total", "Events taken back.", func(s fleet.Stats) uint64 { return s.RetractedEvents }),
