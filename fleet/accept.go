@@ -104,6 +104,8 @@ func (f *Fleet) count(d *decision) {
 		f.stats.lateBatches.Add(1)
 		f.stats.redecidedFixes.Add(uint64(d.redecided))
 	}
+	f.stats.forgottenSeries.Add(uint64(d.forgotSeries))
+	f.stats.forgottenRuns.Add(uint64(d.forgotRuns))
 	f.stats.events.Add(uint64(d.told.fresh))
 	f.stats.correctedEvents.Add(uint64(d.told.corrected))
 	f.stats.retractedEvents.Add(uint64(d.told.retracted))

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -70,25 +71,71 @@ func TestAcceptRefuses(t *testing.T) {
 	}
 }
 
-func TestAcceptBoundsTornNumbers(t *testing.T) {
-	f := run(t, fleet.Config{Store: newModelStore(), Limits: fleet.Limits{RangesPerUnit: 3, SeriesPerUnit: 2}})
+// A unit whose spool does not outlive its power begins a series at each start. It must not be refused for it, ever.
+func TestOldSeriesAreForgotten(t *testing.T) {
+	f := run(t, fleet.Config{Store: newModelStore(), Limits: fleet.Limits{SeriesPerUnit: 3}})
 	defer f.stop()
-	send := func(series track.Series, seq track.Seq) error {
-		return f.Accept(t.Context(), "u", track.Batch{Series: series, First: seq, Fixes: fixesAt(testStart, time.Second, 1)})
+	send := func(series track.Series) {
+		t.Helper()
+		b := track.Batch{Series: series, First: 1, Fixes: fixesAt(testStart.Add(time.Duration(series)*time.Minute), time.Second, 2)}
+		if err := f.Accept(t.Context(), testUnit, b); err != nil {
+			t.Fatal(err)
+		}
+		if held, err := f.Held(t.Context(), testUnit, series); err != nil || !held.Covers(track.Range{First: 1, Last: 2}) {
+			t.Fatalf("held %v of series %d that was just taken, %v", held, series, err)
+		}
 	}
-	for _, seq := range []track.Seq{1, 3, 5} {
-		if err := send(1, seq); err != nil {
+	for series := track.Series(11); series <= 20; series++ {
+		send(series)
+	}
+	send(5) // a clock that is wrong, and one forgotten
+	send(12)
+	c, err := f.Completeness(t.Context(), testUnit)
+	if err != nil || c.Series != 20 || len(c.Earlier) != 2 || c.EarlierDropped != 9 || f.Stats().ForgottenSeries != 9 {
+		t.Errorf("completeness %+v, %v, want series 20, 2 earlier and 9 dropped", c, err)
+	}
+	if text, err := json.Marshal(c); err != nil || !strings.Contains(string(text), `"earlier_dropped":9`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	got, _, err := f.Track(t.Context(), testUnit, testStart, testNow, 100)
+	if err != nil || len(got) != 22 {
+		t.Errorf("%d fixes in the track, %v, want all 22", len(got), err)
+	}
+}
+
+// Numbers that are torn to pieces are kept count of in part; the newest batch is always taken.
+func TestShortestRunsAreForgotten(t *testing.T) {
+	f := run(t, fleet.Config{Store: newModelStore(), Limits: fleet.Limits{RangesPerUnit: 3}})
+	defer f.stop()
+	send := func(seq track.Seq, n int) {
+		t.Helper()
+		b := track.Batch{Series: 1, First: seq, Fixes: fixesAt(testStart.Add(time.Duration(seq)*time.Second), time.Second, n)}
+		if err := f.Accept(t.Context(), testUnit, b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := send(1, 7); !errors.Is(err, track.ErrInvalid) || !strings.Contains(err.Error(), "fill the gaps") {
-		t.Errorf("a fourth run: %v", err)
+	check := func(want string) {
+		t.Helper()
+		if held, err := f.Held(t.Context(), testUnit, 1); err != nil || fmt.Sprint(held) != want {
+			t.Errorf("held %v, %v, want %s", held, err, want)
+		}
 	}
-	if err := send(1, 2); err != nil {
-		t.Errorf("a number that closes a gap: %v", err)
+	send(1, 2)
+	send(5, 1)
+	send(8, 3)
+	check("[{1 2} {5 5} {8 10}]")
+	send(20, 1)
+	check("[{1 2} {8 10} {20 20}]")
+	send(5, 1) // once more: it was forgotten
+	check("[{1 2} {5 5} {8 10}]")
+	send(3, 2)
+	check("[{1 5} {8 10}]")
+	if n := f.Stats().ForgottenRuns; n != 2 {
+		t.Errorf("%d runs counted as forgotten, want 2", n)
 	}
-	if err := errors.Join(send(2, 1), send(3, 1)); !errors.Is(err, track.ErrInvalid) {
-		t.Errorf("a third series: %v", err)
+	got, _, err := f.Track(t.Context(), testUnit, testStart, testNow, 100)
+	if err != nil || len(got) != 9 {
+		t.Errorf("%d fixes in the track, %v, want each of 9 once", len(got), err)
 	}
 }
 

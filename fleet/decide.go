@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -22,7 +21,9 @@ type decision struct {
 	future    int // of them, too far in the future
 	late      bool
 	redecided int // fixes shown to the ledger again
-	told      told
+
+	forgotSeries, forgotRuns int // numbers held before, and no more
+	told                     told
 }
 
 // told counts events by what became of them.
@@ -39,9 +40,7 @@ func (f *Fleet) decide(ctx context.Context, s *slot, b track.Batch) (decision, e
 	}
 	d.fresh = int(missing.Count())
 	d.next.hold(b.Series, in)
-	if err := f.checkRanges(&d.next, b.Series); err != nil {
-		return decision{}, err
-	}
+	d.forgotSeries, d.forgotRuns = d.next.bound(b.Series, in, &f.limits)
 	d.step = Step{Unit: s.unit, Expect: s.version, PrevCell: old.cell}
 
 	gated := f.gate(b, &d)
@@ -112,17 +111,6 @@ func changes(before, after []string) (opened, closed []string) {
 		}
 	}
 	return opened, closed
-}
-
-// checkRanges refuses a unit whose numbers are so torn that its state would grow without bound.
-func (f *Fleet) checkRanges(v *vehicle, s track.Series) error {
-	if n := len(v.held); n > f.limits.SeriesPerUnit {
-		return fmt.Errorf("%w: %d series, at most %d", track.ErrInvalid, n, f.limits.SeriesPerUnit)
-	}
-	if n := len(v.heldOf(s)); n > f.limits.RangesPerUnit {
-		return fmt.Errorf("%w: numbers in %d runs, at most %d: fill the gaps first", track.ErrInvalid, n, f.limits.RangesPerUnit)
-	}
-	return nil
 }
 
 // gate gives the batch as it is stored: rounded as the encoding rounds, so that deciding now and deciding from the track are

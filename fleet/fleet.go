@@ -28,8 +28,8 @@ type Limits struct {
 	CommitGroup    int             // steps in one commit; default 500. More raise the rate a little and the wait a lot.
 	Committers     int             // commits under way at a time; default 2
 	CommitTimeout  time.Duration   // after which a commit counts as unavailable; default 10 s
-	SeriesPerUnit  int             // runs of numbers a unit can have begun; default 4096
-	RangesPerUnit  int             // ranges held in one series; default 4096. A unit that fills its gaps has a handful.
+	SeriesPerUnit  int             // runs of numbers of a unit that are kept count of; default 4096. Beyond, the oldest is forgotten.
+	RangesPerUnit  int             // ranges held in one series; default 4096. A unit that fills its gaps has a handful. Beyond, the shortest is forgotten.
 	Fences         int             // fences there can be; default 100,000
 	FenceHistory   time.Duration   // how long a revision that ended is remembered, for late fixes; default 90 days
 	FenceRevisions int             // revisions of one fence that are remembered; default 256

@@ -57,6 +57,8 @@ type Completeness struct {
 	Held    track.Ranges   // of Series
 	Missing track.Ranges   // from 1 to Highest
 	Earlier []SeriesRanges // the runs before, the oldest first
+
+	EarlierDropped uint64 // runs before those, which are no longer kept count of
 }
 
 // SeriesRanges is what is held of one series.
@@ -78,7 +80,7 @@ func (f *Fleet) Completeness(ctx context.Context, id UnitID) (Completeness, erro
 			return Completeness{}, err
 		}
 	}
-	c := Completeness{Unit: id}
+	c := Completeness{Unit: id, EarlierDropped: v.forgotten}
 	for i, h := range v.held {
 		if i > 0 {
 			c.Earlier = append(c.Earlier, SeriesRanges{c.Series, c.Highest, c.Held, c.Missing})
@@ -89,7 +91,8 @@ func (f *Fleet) Completeness(ctx context.Context, id UnitID) (Completeness, erro
 	return c, nil
 }
 
-// MarshalJSON writes {"unit","highest","held":[[1,500]],"missing":[],"series"}, and "earlier" if the unit ever began anew.
+// MarshalJSON writes {"unit","highest","held":[[1,500]],"missing":[],"series"}, and "earlier" if the unit ever began anew, "earlier_dropped" if
+// it did so too often.
 func (c Completeness) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Unit    UnitID         `json:"unit"`
@@ -98,5 +101,6 @@ func (c Completeness) MarshalJSON() ([]byte, error) {
 		Missing track.Ranges   `json:"missing"`
 		Series  track.Series   `json:"series"`
 		Earlier []SeriesRanges `json:"earlier,omitempty"`
-	}{c.Unit, c.Highest, c.Held, c.Missing, c.Series, c.Earlier})
+		Dropped uint64         `json:"earlier_dropped,omitempty"`
+	}{c.Unit, c.Highest, c.Held, c.Missing, c.Series, c.Earlier, c.EarlierDropped})
 }

@@ -31,6 +31,7 @@ func (a *TrackFix) counts() bool { return a.Fix.Verdict == positioning.Accepted 
 // leaves this one as it was, so slices are replaced and never changed in place.
 type vehicle struct {
 	held        []seriesRanges // by series
+	forgotten   uint64         // how many series were held and are no more, so that the state stays small
 	firstMs     int64          // Unix milliseconds of the oldest fix that counts; with last
 	last        TrackFix       // the newest fix that counts, in TrackFix.compare's order the first of its time; Seq 0: none
 	cell        cell.ID        // of last
@@ -67,6 +68,43 @@ func (v *vehicle) hold(s track.Series, r track.Range) {
 	}
 	held[i].ranges = held[i].ranges.Add(r)
 	v.held = held
+}
+
+// bound forgets numbers so that a state stays small, and never those of the batch that was just held: of the other series the
+// oldest, and of the batch's the shortest runs. Their fixes stay in the track. If a unit sends them again they are stored
+// again, to no harm; to refuse the unit would keep all that is new out for ever.
+func (v *vehicle) bound(s track.Series, in track.Range, l *Limits) (series, runs int) {
+	for len(v.held) > l.SeriesPerUnit && len(v.held) > 1 {
+		oldest := 0
+		if v.held[0].series == s {
+			oldest = 1
+		}
+		v.held = slices.Delete(slices.Clone(v.held), oldest, oldest+1)
+		series++
+	}
+	v.forgotten += uint64(series)
+	i, ok := v.find(s)
+	if !ok {
+		return series, 0
+	}
+	ranges := slices.Clone(v.held[i].ranges)
+	for len(ranges) > l.RangesPerUnit && len(ranges) > 1 {
+		shortest := -1
+		for k, r := range ranges {
+			if r.First > in.First || r.Last < in.Last { // not the one that has the batch
+				if shortest < 0 || r.Count() < ranges[shortest].Count() {
+					shortest = k
+				}
+			}
+		}
+		ranges = slices.Delete(ranges, shortest, shortest+1)
+		runs++
+	}
+	if runs > 0 {
+		v.held = slices.Clone(v.held)
+		v.held[i].ranges = ranges
+	}
+	return series, runs
 }
 
 // gaps reports whether a number is missing below one that is held: fixes that are still to come, and late.

@@ -17,6 +17,7 @@ import (
 //
 //	version            1 byte, 2; states of version 1 are read as well
 //	series             count, then for each: series, and the ranges as track.AppendRanges writes them
+//	forgotten          how many series were forgotten (from version 2)
 //	last               1 byte: 0 none, 1 there, 2 there and retention dropped fixes (from version 2); then
 //	    cut            if dropped: varint, Unix milliseconds after which none was
 //	    first          varint, Unix milliseconds of the oldest fix that counts
@@ -45,6 +46,7 @@ func appendVehicle(dst []byte, v *vehicle) ([]byte, error) {
 		dst = binary.AppendUvarint(dst, uint64(h.series))
 		dst = track.AppendRanges(dst, h.ranges)
 	}
+	dst = binary.AppendUvarint(dst, v.forgotten)
 	if v.last.Seq == 0 {
 		dst = append(dst, lastNone)
 	} else {
@@ -106,6 +108,9 @@ func decodeVehicle(state []byte) (vehicle, error) {
 	}
 	if err := v.readHeld(&r); err != nil {
 		return vehicle{}, err
+	}
+	if version > 1 {
+		v.forgotten = r.uvarint()
 	}
 	if err := v.readLast(&r, version); err != nil {
 		return vehicle{}, err

@@ -55,6 +55,7 @@ func TestStateRoundTrip(t *testing.T) {
 		if n := len(v.checkpoints); n > 0 {
 			v.checkpoints[rapid.IntRange(0, n-1).Draw(rt, "pinned")].pin = pinFrontier
 		}
+		v.forgotten = rapid.Uint64().Draw(rt, "forgotten")
 		if v.last.Seq != 0 && rapid.Bool().Draw(rt, "cut") {
 			v.cut, v.cutMs = true, v.firstMs+rapid.Int64Range(-1e6, 1e6).Draw(rt, "by")
 		}
