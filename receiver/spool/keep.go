@@ -75,7 +75,9 @@ func (s *Spool) failing() bool {
 }
 
 // dirtyLocked reports whether an fsync would bring fixes to the disk.
-func (s *Spool) dirtyLocked() bool { return len(s.memory) > 0 || len(s.retired) > 0 || s.newNames }
+func (s *Spool) dirtyLocked() bool {
+	return len(s.memory) > 0 || len(s.retired) > 0 || s.newNames || s.newState
+}
 
 // Sync brings all that was appended to the disk before it returns, or says why that is not possible now.
 func (s *Spool) Sync() error {
@@ -98,7 +100,7 @@ func (s *Spool) sync() bool {
 	}
 	retired, active, names := s.retired, s.active, s.newNames
 	upTo, failures, wasSick := s.last, s.failures, s.sick != nil
-	s.retired, s.newNames = nil, false
+	s.retired, s.newNames, s.newState = nil, false, false
 	s.unlock()
 
 	err := syncFiles(s.o.disk, retired, active, names)

@@ -12,9 +12,12 @@ import (
 
 const dirMode = 0o700
 
+// ErrOtherUnit is returned by Open for a spool with the fixes of a unit other than Options.Unit.
+var ErrOtherUnit = errors.New("spool belongs to another unit")
+
 // Open opens the spool in dir, which it makes if it is not there, and takes up what earlier processes left. A directory
-// without segments begins a new series. The error is ErrLocked while another process has it, or says why dir cannot be
-// made or read; a disk that takes no writes is no error, see the package comment.
+// without segments begins a new series. The error is ErrLocked while another process has it, ErrOtherUnit, or says why dir
+// cannot be made or read; a disk that takes no writes is no error, see the package comment.
 func Open(dir string, o Options) (*Spool, error) {
 	s, err := take(dir, o)
 	if err != nil {
@@ -56,6 +59,7 @@ func (s *Spool) recoverLocked() error {
 	}
 	if len(s.segments) == 0 {
 		s.series = track.Series(max(1, s.o.Now().Unix()))
+		s.state = state{unit: s.o.Unit, open: true}
 		if err := s.rotateLocked(1); err != nil {
 			s.failedLocked(err)
 		}
@@ -85,8 +89,31 @@ func (s *Spool) recoverLocked() error {
 	if tail.first > 0 {
 		s.last = max(s.last, tail.first-1)
 	}
-	s.recovered, s.visible = s.last, s.last
+	s.visible = s.last
+	said := s.state
+	if err := s.beginLocked(); err != nil {
+		return err
+	}
 	s.resumeLocked(tail)
+	if s.state != said {
+		s.writeStateLocked()
+	}
+	return nil
+}
+
+// beginLocked brings the state from what the process before left to what holds from now on.
+func (s *Spool) beginLocked() error {
+	switch {
+	case s.state.unit == "":
+		s.state.unit = s.o.Unit
+	case s.o.Unit != "" && s.o.Unit != s.state.unit:
+		return fmt.Errorf("%s: %w: its fixes are %q's, not %q's", s.dir, ErrOtherUnit, s.state.unit, s.o.Unit)
+	}
+	if !s.state.open {
+		s.state.open, s.state.settled = true, s.last
+	}
+	s.state.settled = min(s.state.settled, s.last)
+	s.recovered = s.state.settled
 	return nil
 }
 
@@ -115,10 +142,11 @@ func (s *Spool) listLocked() error {
 	return nil
 }
 
-// recoverAckedLocked finds what was acknowledged: it goes back to a segment that says all of it, mostly the last one. It
-// returns the scan of the last segment.
+// recoverAckedLocked finds what was acknowledged, and the state: it goes back to segments that say all of it, mostly the last
+// one. It returns the scan of the last segment.
 func (s *Spool) recoverAckedLocked() (tail scan, err error) {
 	var later []track.Ranges // acknowledged besides, newest first
+	var replaced, known bool // all of the acknowledged is in later; the state was found
 	for i := len(s.segments) - 1; i >= 0; i-- {
 		sc, err := scanFile(s.o.disk, s.segments[i].name, s.series, nil)
 		if i == len(s.segments)-1 {
@@ -127,8 +155,14 @@ func (s *Spool) recoverAckedLocked() (tail scan, err error) {
 			}
 			tail = sc
 		}
-		later = append(later, sc.acked)
-		if sc.replaces {
+		if !replaced {
+			later = append(later, sc.acked)
+			replaced = sc.replaces
+		}
+		if !known && sc.hasState {
+			s.state, known = sc.state, true
+		}
+		if replaced && known {
 			break
 		}
 	}

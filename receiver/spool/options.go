@@ -31,6 +31,7 @@ type Options struct {
 	SyncEvery time.Duration // shortest time between two fsyncs; 0 is DefaultSyncEvery, negative is no pause
 	MaxMemory int           // fixes kept in memory while the disk takes none; 0 is DefaultMaxMemory
 	HealEvery time.Duration // pause between attempts to use a failed disk again; 0 is DefaultHealEvery
+	Unit      string        // whose fixes these are: a spool of another unit is not opened; "" opens any
 	Now       func() time.Time
 	Log       *slog.Logger // nil discards
 

@@ -14,6 +14,7 @@ const (
 	kindAcked = 0xA1 // body: ranges acknowledged besides those before
 	kindHeld  = 0xA2 // body: ranges acknowledged in place of all before; begins every segment, so that older ones can go
 	kindSeal  = 0xA3 // body: ranges of the fixes in the segment; the last record of a finished one
+	kindState = 0xA4 // body: state, in place of the one before; in the head of every segment
 	batchKind = track.BatchVersion1
 
 	checksumBytes = 4
@@ -36,10 +37,42 @@ type record struct {
 	size   int          // bytes
 	batch  track.Header // of a batch
 	ranges track.Ranges // of the others
+	state  state        // of kindState
+}
+
+// state is what is to be known of the spool beside its fixes. Its body is 0, or settled + 1 if it is open, as uvarint, and the
+// unit.
+type state struct {
+	unit    string    // whose fixes these are; "" is not known
+	open    bool      // the spool was opened and the centre has not said yet what it holds
+	settled track.Seq // if open: the highest number when the spool was opened for the first time since
+}
+
+func appendStateRecord(dst []byte, s state) []byte {
+	var n uint64
+	if s.open {
+		n = uint64(s.settled) + 1
+	}
+	return appendRecord(dst, kindState, append(binary.AppendUvarint(nil, n), s.unit...))
+}
+
+func parseState(body []byte) (state, error) {
+	n, used := binary.Uvarint(body)
+	if used <= 0 {
+		return state{}, errTorn
+	}
+	s := state{unit: string(body[used:]), open: n > 0}
+	if s.open {
+		s.settled = track.Seq(n - 1)
+	}
+	return s, nil
 }
 
 func appendRangesRecord(dst []byte, kind byte, r track.Ranges) []byte {
-	body := track.AppendRanges(nil, r)
+	return appendRecord(dst, kind, track.AppendRanges(nil, r))
+}
+
+func appendRecord(dst []byte, kind byte, body []byte) []byte {
 	start := len(dst)
 	dst = append(dst, kind)
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
@@ -61,7 +94,7 @@ func recordSize(src []byte) int {
 		return 0
 	}
 	switch src[0] {
-	case batchKind, kindAcked, kindHeld, kindSeal:
+	case batchKind, kindAcked, kindHeld, kindSeal, kindState:
 	default:
 		return 0
 	}
@@ -100,6 +133,11 @@ func parseRecord(src []byte) (record, error) {
 		return record{}, errTorn
 	}
 	_, used := binary.Uvarint(sealed[1:])
+	if r.kind == kindState {
+		var err error
+		r.state, err = parseState(sealed[1+used:])
+		return r, err
+	}
 	ranges, rest, err := track.DecodeRanges(sealed[1+used:])
 	if err != nil || len(rest) > 0 {
 		return record{}, errTorn

@@ -67,6 +67,8 @@ type scan struct {
 	acked    track.Ranges // as after the last record
 	hasAcked bool         // some record said what is acknowledged, else acked means nothing
 	replaces bool         // acked replaces what earlier segments said
+	state    state        // as the last record of it says
+	hasState bool         // there is one
 	size     int64        // up to the end of the last whole record
 	damaged  int          // places that had to be stepped over; a torn tail is none
 	torn     int64        // bytes behind size
@@ -185,6 +187,8 @@ func (s *scan) add(r record) {
 		s.acked, s.hasAcked = s.acked.Merge(r.ranges), true
 	case kindHeld:
 		s.acked, s.hasAcked, s.replaces = r.ranges, true, true
+	case kindState:
+		s.state, s.hasState = r.state, true
 	}
 }
 

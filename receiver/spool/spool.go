@@ -36,11 +36,13 @@ type Spool struct {
 	series    track.Series
 	last      track.Seq // highest number given
 	visible   track.Seq // highest number that may be read; never falls
-	recovered track.Seq // last when the spool was opened: these numbers are this disk's
+	recovered track.Seq // highest number at the first Open since the last Reconcile: up to it the numbers are this disk's
+	state     state
 	segments  []*segment
 	active    file   // the last segment, open for appending; nil if there is none
 	retired   []file // finished or given up; the next fsync closes them
 	newNames  bool   // the directory needs an fsync
+	newState  bool   // a record of the state needs one
 	failures  uint64 // how often the disk failed: an fsync that began before a failure proves nothing
 	onDisk    track.Ranges
 	memory    []numbered // fixes without an fsync yet, ascending
@@ -221,6 +223,17 @@ func (s *Spool) writeAckedLocked(kind byte, r track.Ranges) {
 		err = s.appendLocked(data)
 	}
 	if err != nil {
+		s.failedLocked(err)
+	}
+}
+
+// writeStateLocked writes the state, as writeAckedLocked does.
+func (s *Spool) writeStateLocked() {
+	if s.sick != nil || s.active == nil {
+		return
+	}
+	s.newState = true
+	if err := s.appendLocked(appendStateRecord(nil, s.state)); err != nil {
 		s.failedLocked(err)
 	}
 }

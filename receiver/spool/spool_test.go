@@ -85,6 +85,9 @@ func TestAppendRefusesWhatCannotBeStored(t *testing.T) {
 func TestAcksSurviveAndLeaveTheRest(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, quick())
+	if err := s.Reconcile(nil); err != nil {
+		t.Fatal(err)
+	}
 	mustAppend(t, s, fixesFrom(1, 10)...)
 	for _, x := range []track.Range{{First: 9, Last: 10}, {First: 1, Last: 3}, {First: 3, Last: 4}, {First: 11, Last: 99}} {
 		if err := s.Ack(track.Ranges{x}); err != nil {
@@ -272,6 +275,9 @@ func TestReconcileNumbersAnewWhatTheCentreKnowsFromElsewhere(t *testing.T) {
 			s := mustOpen(t, dir, quick())
 			if tc.before > 0 {
 				mustAppend(t, s, fixesFrom(1, tc.before)...)
+				if err := s.Reconcile(nil); err != nil {
+					t.Fatal(err)
+				}
 				s.Close()
 				s = mustOpen(t, dir, quick())
 			}

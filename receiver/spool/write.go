@@ -72,7 +72,7 @@ func (s *Spool) rotateLocked(first track.Seq) error {
 		return fmt.Errorf("create segment: %w", err)
 	}
 	s.segments, s.active, s.newNames = append(s.segments, seg), f, true
-	head := appendHeader(nil, s.series, first)
+	head := appendStateRecord(appendHeader(nil, s.series, first), s.state)
 	if err := s.appendLocked(appendRangesRecord(head, kindHeld, s.acked)); err != nil {
 		s.discardLocked(seg.index)
 		return err
