@@ -113,7 +113,7 @@ func (a *Agent) Counters() *Counters { return &a.counters }
 // An error means that the agent cannot do its work at all: the spool cannot be opened, the status address is taken, a
 // recording cannot be read. A lost source or link is none.
 func (a *Agent) Run(ctx context.Context) (err error) {
-	sp, err := spool.Open(a.cfg.Spool, spool.Options{Log: a.cfg.Log, Now: a.cfg.Now})
+	sp, err := spool.Open(a.cfg.Spool, spool.Options{Unit: a.cfg.Unit, Log: a.cfg.Log, Now: a.cfg.Now})
 	if err != nil {
 		return err
 	}

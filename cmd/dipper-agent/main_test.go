@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"dipper/cmd/internal/command"
+	"dipper/receiver/spool"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -120,5 +121,21 @@ func TestHelp(t *testing.T) {
 		if code != 0 || errs != "" || !strings.Contains(out, "Usage: "+name) {
 			t.Errorf("%v: code %d, stdout %q, stderr %q", args, code, out, errs)
 		}
+	}
+}
+
+// Fixes of one unit are never sent as another's.
+func TestSpoolOfAnotherUnit(t *testing.T) {
+	dir := t.TempDir()
+	s, err := spool.Open(dir, spool.Options{Unit: "net-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := call(t.Context(), strings.NewReader(""), "run", "--server", "ws://127.0.0.1:1", "--unit", "truck-8", "--key", "k", "--spool", dir, "--source", "-")
+	if code != command.ExitFailure || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "net-1") || !strings.Contains(errs, "truck-8") {
+		t.Errorf("code %d, stderr %q, want 1 and one line with both units", code, errs)
 	}
 }
