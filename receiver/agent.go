@@ -154,7 +154,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	stop()
 	background.Wait() // the client goes on for Config.Drain
-	if left := sp.Unacked().Count(); left > 0 {
+	if left := sp.Stats().Unacked; left > 0 {
 		a.cfg.Log.Warn("stopped with fixes in the spool; they are sent after the next start", "fixes", left)
 	}
 	return err

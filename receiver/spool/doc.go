@@ -2,8 +2,10 @@
 // 1, 2, 3 … without a gap, through restarts, kills and power cuts, and never the same number to two fixes.
 //
 // A spool is a directory of segment files, to which only is appended: batches of fixes in the format of package track, and
-// between them what the centre acknowledged. Every record has its own checksum. A record that a power cut tore is dropped
-// when the spool is opened again; a damaged one in the middle is counted and stepped over.
+// between them what the centre acknowledged and whose fixes these are. Every record has its own checksum. A record that a
+// power cut tore is dropped when the spool is opened again; a damaged one in the middle is counted and stepped over.
+//
+// A spool belongs to the unit whose Options.Unit was first given, for the fixes in it are sent under that name.
 //
 // # What survives what
 //
@@ -19,7 +21,10 @@
 //   - A disk that loses what it had confirmed, a restored image of a card, a kill while the disk took nothing: the spool
 //     may then give a number that the centre knows already. Reconcile finds out, before anything is sent, because the
 //     centre holds a number that this process never handed out: fixes with such numbers get new ones behind the centre's
-//     highest. The numbers stay unique without trust in the disk.
+//     highest. The numbers stay unique without trust in the disk. Restarts before that do not matter: the spool notes
+//     with which number the first of them began.
+//   - A segment that cannot be read, for want of file descriptors or memory or because of a bad block: it is passed over and
+//     tried again, never counted as acknowledged, and goes only as the oldest of all over Options.MaxBytes.
 //
 // # What is kept how long
 //
