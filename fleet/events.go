@@ -55,7 +55,8 @@ func (f *Fleet) placeOf(ctx context.Context, after string) (Cursor, error) {
 	}
 	place, err := f.store.EventCursor(ctx, after)
 	if errors.Is(err, ErrNotFound) {
-		err = fmt.Errorf("event %.40q: %w", after, ErrNotFound)
+		invalid := &InvalidError{Field: "after", Reason: fmt.Sprintf("%.40q: neither a cursor nor the id of an event", after)}
+		err = fmt.Errorf("%w: %w", invalid, ErrNotFound)
 	}
 	return place, err
 }

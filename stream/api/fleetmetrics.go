@@ -30,6 +30,8 @@ var fleetCounts = []fleetCount{
 	count("dipper_fixes_redecided_total", "Fixes shown to the ledger again because of late ones.", func(s fleet.Stats) uint64 { return s.RedecidedFixes }),
 	count("dipper_fixes_undecided_total", "Late fixes that are stored but that the ledger could not be run over again.", func(s fleet.Stats) uint64 { return s.UndecidedFixes }),
 	count("dipper_store_went_back_total", "Units of which the store had lost acknowledged fixes; each was asked for them again.", func(s fleet.Stats) uint64 { return s.WentBack }),
+	count("dipper_series_forgotten_total", "Oldest series of units with too many, of which no count is kept any more.", func(s fleet.Stats) uint64 { return s.ForgottenSeries }),
+	count("dipper_runs_forgotten_total", "Shortest runs of numbers of units with too many: shown as missing.", func(s fleet.Stats) uint64 { return s.ForgottenRuns }),
 	count("dipper_events_total", "Events told for the first time.", func(s fleet.Stats) uint64 { return s.Events }),
 	count("dipper_events_corrected_total", "Events told again with a higher revision.", func(s fleet.Stats) uint64 { return s.CorrectedEvents }),
 	count("dipper_events_retracted_total", "Events taken back.", func(s fleet.Stats) uint64 { return s.RetractedEvents }),

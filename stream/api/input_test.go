@@ -42,7 +42,7 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/api/v1/units/t1/track?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", nil, 400, "invalid", "to"},
 		{"GET", "/api/v1/units/t1/track?limit=-1", nil, 400, "invalid", "limit"},
 		{"GET", "/api/v1/units/nobody/completeness", nil, 404, "not_found", ""},
-		{"GET", "/api/v1/events?after=no-such-event", nil, 404, "not_found", ""},
+		{"GET", "/api/v1/events?after=no-such-event", nil, 400, "invalid", "after"},
 		{"GET", "/api/v1/events?limit=many", nil, 400, "invalid", "limit"},
 		{"GET", "/api/v1/fences/none", nil, 404, "not_found", ""},
 		{"GET", "/api/v1/fences/none/inside", nil, 404, "not_found", ""},
