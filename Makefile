@@ -78,4 +78,4 @@ tools-go:
 
 tools-test: tools-go
 	@.ci/need redis-server redis-server
-	@.ci/need chromium chromium
+	@.ci/need chromium chromium fonts-dejavu-core
