@@ -1,5 +1,5 @@
 // Package positioning is what a position is. Bytes from a receiver become sentences (package nmea), the sentences of one
-// instant become one Fix (Assembler), and gates say which fixes can be trusted (Gate). A fix that a gate refuses is kept
+// instant become one Fix (assembler.go), and gates say which fixes can be trusted (Gate). A fix that a gate refuses is kept
 // with its reason: nothing the receiver said is lost. Two more steps are there for whoever reports the fixes: Hold keeps a
 // parked vehicle in its place, and Thinner drops the fixes that the others explain, within a stated error.
 //

@@ -28,7 +28,7 @@ const (
 // NaN for coordinates that are not finite.
 //
 // Source: T. Vincenty, Direct and inverse solutions of geodesics on the ellipsoid, Survey Review XXIII, 176 (1975). Why not
-// Karney's method, and what is done where Vincenty's fails: docs/decisions/0006-geodesic.md.
+// Karney's method, and what is done where Vincenty's fails: docs/decisions/0005-geodesic.md.
 func Geodesic(a, b Point) float64 {
 	if m, ok := vincenty(a, b); ok {
 		return m
