@@ -78,6 +78,7 @@ type assembler struct {
 
 	gsaMode Mode
 	gsaKey  nmea.TimeOfDay
+	used    [nmea.NumSystems]uint64 // satellites by the latest epoch with a GSA, as sets of numbers
 
 	done    []Fix // finished; the Decoder empties it
 	sources []ErrSource
@@ -318,7 +319,7 @@ func (a *assembler) learn(end mark, why cause) {
 func (a *assembler) finish() {
 	e := &a.epoch
 	if e.gsas > 0 {
-		a.gsaMode, a.gsaKey = e.mode, e.key
+		a.gsaMode, a.gsaKey, a.used = e.mode, e.key, e.loose.used
 	}
 	if !e.positional() {
 		return

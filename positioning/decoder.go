@@ -38,8 +38,9 @@ type Decoder struct {
 	now       time.Time
 	fixes     []Fix
 	sentence  func([]byte) // d.take, bound once
-	sky       Sky
+	sky       skyLists
 	antenna   string
+	datum     string
 }
 
 // NewDecoder is a decoder for one receiver.
@@ -91,8 +92,14 @@ func (d *Decoder) Stats() Stats {
 	return s
 }
 
-// Sky is the satellites in view by the latest groups of GSV.
-func (d *Decoder) Sky() Sky { return d.sky }
+// Sky sums up the satellites in view by the latest complete lists of GSV, and those in use by the latest epoch with a GSA.
+func (d *Decoder) Sky() Sky { return d.sky.sky(&d.assembler.used) }
+
+// AppendSatellites appends the satellites in view, those of a talker in the order in which it lists them.
+func (d *Decoder) AppendSatellites(dst []SkySatellite) []SkySatellite {
+	d.sky.each(&d.assembler.used, func(s SkySatellite) { dst = append(dst, s) })
+	return dst
+}
 
 // Antenna is the receiver's latest word on its antenna, "OK", "OPEN" or "SHORT" on CASIC modules; "" not said.
 func (d *Decoder) Antenna() string { return d.antenna }

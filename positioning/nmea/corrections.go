@@ -35,6 +35,7 @@ func (p *Parser) corrections() map[string]gonmea.ParserFunc {
 		addressKSXT:    p.parseKSXT,
 		addressPGRME:   p.parsePGRME,
 		addressPQTMEPE: p.parsePQTMEPE,
+		addressPQTMPVT: p.parsePQTMPVT,
 	}
 }
 

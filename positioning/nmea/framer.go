@@ -17,7 +17,7 @@ type FramerStats struct {
 	Overlong    uint64 // more than MaxLineLen bytes
 	LongSum     uint64 // "*" with eight hex digits, the CRC-32 form of Unicore and NovAtel, but not the CRC of the line
 	TagBlocks   uint64 // NMEA 4 tag blocks, \s:x*hh\, stepped over
-	Comments    uint64 // lines that start with '#': notes in logs, and Unicore/NovAtel ASCII
+	Comments    uint64 // lines that start with '#' and are no Unicore or NovAtel log: notes in recordings
 	NoiseBytes  uint64 // in no sentence and no comment; line ends and NULs are not counted
 }
 
@@ -27,14 +27,15 @@ type FramerStats struct {
 // binary message that runs straight into a sentence costs nothing. Line ends are not needed, only respected: the last
 // sentence of a stream counts without one. Tag blocks (\s:x*hh\) precede the start and are stepped over, whatever their own
 // checksum says: they tell who listened and when, not what was heard. NUL bytes are taken out wherever they stand; a UART
-// makes them from breaks. Eight hex digits after the "*" are a CRC-32, which Unicore and ComNav put after $KSXT.
+// makes them from breaks. Eight hex digits after the "*" are a CRC-32, which Unicore and ComNav put after $KSXT, and after
+// their logs, which begin with '#' at the start of a line.
 type Framer struct {
 	state   frameState
 	line    []byte // from the first start seen on this line
 	digits  int    // hex digits seen after '*'
 	sum     byte   // the checksum they say
 	longSum uint32 // the same, of up to eight
-	text    int    // bytes of the comment so far
+	text    int    // bytes of the tag block so far
 	inLine  bool   // some byte came since the last line end
 	stats   FramerStats
 }
@@ -43,7 +44,7 @@ type frameState uint8
 
 const (
 	between  frameState = iota // waiting for a start
-	comment                    // after '#' at the start of a line
+	hashLine                   // after '#' at the start of a line: a log or a comment
 	body                       // after a start
 	checksum                   // after '*' in a body
 	wrongSum                   // after "*hh" that did not fit: more hex digits make it a CRC-32
@@ -57,7 +58,7 @@ const maxTagBlock = 82
 func (f *Framer) Stats() FramerStats { return f.stats }
 
 // Write takes the next bytes and calls emit for each sentence they complete, in order. The slice given to emit runs from
-// '$' or '!' to the last hex digit, two or eight, and is valid until emit returns.
+// '$', '!' or '#' to the last hex digit, two or eight, and is valid until emit returns.
 func (f *Framer) Write(p []byte, emit func(sentence []byte)) {
 	f.stats.Bytes += uint64(len(p))
 	for _, c := range p {
@@ -72,8 +73,8 @@ func (f *Framer) Write(p []byte, emit func(sentence []byte)) {
 			f.sumByte(c, emit)
 		case wrongSum:
 			f.wrongSumByte(c, emit)
-		case comment:
-			f.commentByte(c)
+		case hashLine:
+			f.hashByte(c, emit)
 		case tagBlock:
 			f.tagByte(c)
 		default:
@@ -87,6 +88,8 @@ func (f *Framer) Close() {
 	switch f.state {
 	case body, checksum, wrongSum:
 		f.lineEnd()
+	case hashLine:
+		f.hashByte('\n', nil)
 	case tagBlock:
 		f.stats.NoiseBytes += uint64(f.text)
 	}
@@ -106,7 +109,7 @@ func (f *Framer) betweenByte(c byte) {
 		f.state, f.text = tagBlock, 1
 	case '#':
 		if !f.inLine {
-			f.state, f.text = comment, 0
+			f.state, f.line = hashLine, append(f.line[:0], c)
 			break
 		}
 		f.stats.NoiseBytes++
@@ -116,19 +119,63 @@ func (f *Framer) betweenByte(c byte) {
 	f.inLine = true
 }
 
-// commentByte steps over a note to its line end. A byte that no text has, or a length that no note has, shows that the
-// '#' was part of a binary message: then the search for a start goes on.
-func (f *Framer) commentByte(c byte) {
-	f.text++
+// hashByte reads a line that began with '#' until a CRC-32 that fits makes it a log, or the line ends and it was a comment. A
+// byte that no text has, or a length that no note has, shows that the '#' was part of a binary message: then the search for
+// a start goes on.
+func (f *Framer) hashByte(c byte, emit func([]byte)) {
 	switch {
 	case c == '\n' || c == '\r':
-		f.stats.Comments++
+		if isLog(f.line) {
+			f.stats.LongSum++
+		} else {
+			f.stats.Comments++
+		}
 		f.reset()
 		f.inLine = false
-	case c < ' ' && c != '\t' || c == 0x7f || f.text > MaxLineLen:
-		f.stats.NoiseBytes += uint64(f.text)
+	case c == '$' && isLog(f.line): // a log that was cut, with a sentence behind it
+		f.stats.Cut++
+		f.start(c)
+	case c < ' ' && c != '\t' || c == 0x7f || len(f.line) == MaxLineLen:
+		f.stats.NoiseBytes += uint64(len(f.line))
 		f.reset()
+	default:
+		f.line = append(f.line, c)
+		if logSumFits(f.line) {
+			f.stats.Sentences++
+			emit(f.line)
+			f.reset()
+		}
 	}
+}
+
+// isLog reports whether a line begins as a log in ASCII does: '#', a name in capitals that ends in A, a comma.
+func isLog(line []byte) bool {
+	for i := 1; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == ',':
+			return i > 2 && line[i-1] == 'A'
+		case !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'):
+			return false
+		}
+	}
+	return false
+}
+
+// logSumFits reports whether a line that began with '#' ends in "*" and eight hex digits that are its CRC-32.
+func logSumFits(line []byte) bool {
+	star := len(line) - 9
+	if star < 1 || line[star] != '*' {
+		return false
+	}
+	var said uint32
+	for _, c := range line[star+1:] {
+		d, ok := hexDigit(c)
+		if !ok {
+			return false
+		}
+		said = said<<4 | uint32(d)
+	}
+	return said == longSum(line[1:star])
 }
 
 // tagByte steps over a tag block to its closing backslash. What cannot stand in one shows that the backslash was noise.

@@ -12,6 +12,9 @@ const (
 	rmc = "$GNRMC,055234.000,A,4739.71890,N,12219.58362,W,0.00,286.35,050826,,,A,V*13"
 	gll = "$GNGLL,4739.71890,N,12219.58362,W,055234.200,A,A*5F"
 	txt = "$GPTXT,01,01,01,ANTENNA OK*35"
+	// uniheading is of a UM982.
+	uniheading = `#UNIHEADINGA,78,GPS,FINE,2428,116060000,0,0,18,11;SOL_COMPUTED,NARROW_INT,1.4773,179.0284,-2.4202,0.0000,` +
+		`0.8259,1.0921,"999",27,21,21,15,3,01,3,f3*5d424350`
 )
 
 func frame(pieces ...string) ([]string, FramerStats) {
@@ -70,7 +73,13 @@ func TestFramer(t *testing.T) {
 		{name: "star in the text", in: sum("GPTXT,01,01,02,4*z")[0:18] + "x\r\n" + gll, want: []string{gll}, stat: FramerStats{NoChecksum: 1}},
 		{name: "NULs", in: "\x00\x00" + rmc[:20] + "\x00" + rmc[20:] + "\r\n\x00" + gll, want: []string{rmc, gll}},
 		{name: "comment", in: "# Name: x " + gll + "\n#" + rmc + "\r\n" + txt, want: []string{txt}, stat: FramerStats{Comments: 2}},
-		{name: "Unicore ASCII", in: "#UNIHEADINGA,COM1,0;SOL*1a2b3c4d\r\n" + gll, want: []string{gll}, stat: FramerStats{Comments: 1}},
+		{name: "a log", in: bestpos + "\r\n" + gll, want: []string{bestpos, gll}},
+		{name: "a log without a line end", in: bestpos + gll + bestnav, want: []string{bestpos, gll}, stat: FramerStats{NoiseBytes: uint64(len(bestnav))}},
+		{name: "a log of another kind", in: uniheading + "\r\n", want: []string{uniheading}},
+		{name: "a log with a wrong CRC-32", in: "#UNIHEADINGA,COM1,0;SOL*1a2b3c4d\r\n" + gll, want: []string{gll}, stat: FramerStats{LongSum: 1}},
+		{name: "a log cut by a sentence", in: bestpos[:60] + gll + "\r\n", want: []string{gll}, stat: FramerStats{Cut: 1}},
+		{name: "a log cut by the end", in: bestpos[:60], stat: FramerStats{LongSum: 1}},
+		{name: "a sentence in a comment", in: "# like " + gll + "\r\n" + rmc, want: []string{rmc}, stat: FramerStats{Comments: 1}},
 		{name: "hash in binary", in: "\r\n#\x02\x03" + gll, want: []string{gll}, stat: FramerStats{NoiseBytes: 2}},
 		{name: "hash in a line", in: "x#" + gll, want: []string{gll}, stat: FramerStats{NoiseBytes: 2}},
 		{name: "too long", in: "$GPTXT," + strings.Repeat("x", 2*MaxLineLen) + gll, want: []string{gll}, stat: FramerStats{Overlong: 1, NoiseBytes: MaxLineLen + 6}},
@@ -95,10 +104,10 @@ func TestFramer(t *testing.T) {
 const ksxtLong = "$KSXT,20201222075720.00,119.17084152,32.07387900,83.5770,269.94,1.19,207.28,0.001,,3,3,25,25,-3.617,-4.468,-7.860,-0.000,-0.001,-0.022,1.0,56,*33736701"
 
 func TestFramerSlicing(t *testing.T) {
-	in := "# note\r\n\xb5\x62\x01" + rmc + "\r\n" + rmc[:20] + gll + "\x00\n" + rmc[:len(rmc)-2] + "14" + txt
+	in := bestnav + "\r\n# note\r\n\xb5\x62\x01" + rmc + "\r\n" + rmc[:20] + gll + "\x00\n" + rmc[:len(rmc)-2] + "14" + txt
 	want, stats := frame(in)
-	if len(want) != 3 {
-		t.Fatalf("%d sentences, want 3", len(want))
+	if len(want) != 4 {
+		t.Fatalf("%d sentences, want 4", len(want))
 	}
 	for cut := range len(in) {
 		got, s := frame(in[:cut], in[cut:])
@@ -127,6 +136,7 @@ func FuzzFramer(f *testing.F) {
 	f.Add([]byte(rmc + "\r\n" + gll))
 	f.Add([]byte(`\s:r3669961,c:1*51\` + ksxtLong))
 	f.Add([]byte("# x\n$\x00$GP*$!*4"))
+	f.Add([]byte(bestpos + "\n" + bestnav[:40] + gll))
 	f.Add([]byte("\\s:x*00\\!AIVDM,1*7D$GPGGA*5a5a5a5a5a"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var whole, split Framer

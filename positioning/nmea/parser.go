@@ -78,7 +78,7 @@ func NewParser() *Parser {
 // Stats is what was counted so far.
 func (p *Parser) Stats() ParserStats { return p.stats }
 
-// Parse reads one sentence from '$' to the checksum, as a Framer gives it. The result and its strings are valid until the
+// Parse reads one sentence from '$' or '#' to the checksum, as a Framer gives it. The result and its strings are valid until the
 // next call. The error is ErrUnsupported, a *SyntaxError, or go-nmea's own; a value never comes with an error.
 func (p *Parser) Parse(sentence []byte) (s Sentence, err error) {
 	if !supported(sentence) {
@@ -92,13 +92,20 @@ func (p *Parser) Parse(sentence []byte) (s Sentence, err error) {
 		}
 	}()
 	p.err = nil
+	if sentence[0] == '#' {
+		return p.count(p.parseLog(sentence))
+	}
 	line := string(sentence)
 	if strings.IndexByte(line, gonmea.TagBlockSep) >= 0 {
 		// go-nmea takes a backslash anywhere for a tag block. The Framer has stepped over those; here it is text.
 		p.stats.Malformed++
 		return nil, &SyntaxError{Sentence: addressOf(sentence), Reason: "holds a backslash"}
 	}
-	s, err = p.lib.Parse(line)
+	return p.count(p.lib.Parse(line))
+}
+
+// count counts what became of a sentence. go-nmea gives half-filled values with its errors; here nothing comes with an error.
+func (p *Parser) count(s Sentence, err error) (Sentence, error) {
 	if err != nil {
 		p.stats.Malformed++
 		return nil, err
@@ -109,15 +116,18 @@ func (p *Parser) Parse(sentence []byte) (s Sentence, err error) {
 
 // supported looks only at the address, so that a stream full of AIS or makers' sentences costs next to nothing.
 func supported(sentence []byte) bool {
-	if len(sentence) < 7 || sentence[0] != '$' {
+	if len(sentence) < 7 || sentence[0] == '!' {
 		return false
 	}
-	if sentence[1] == 'P' || sentence[1] == 'K' {
+	if c := sentence[1]; c == 'P' || c == 'K' || c == 'B' {
 		for _, start := range vendorStarts {
 			if len(sentence) > len(start) && string(sentence[:len(start)]) == start {
 				return true
 			}
 		}
+	}
+	if sentence[0] != '$' {
+		return false
 	}
 	if sentence[6] != ',' {
 		return false
@@ -135,8 +145,10 @@ func supported(sentence []byte) bool {
 // five letters that end in Q, and so of the Beidou short-message sentence CCTCQ.
 func splitAddress(address string) (talker, typ string, err error) {
 	switch address {
-	case addressPUBX, addressPSTI, addressPGRME, addressPGRMF, addressPQTMEPE, addressKSXT:
+	case addressPUBX, addressPSTI, addressPGRME, addressPGRMF, addressPQTMEPE, addressPQTMPVT, addressKSXT:
 		return "", address, nil
+	case addressBDSGGA:
+		return "BD", gonmea.TypeGGA, nil
 	}
 	if len(address) != 5 {
 		return "", "", ErrUnsupported

@@ -285,12 +285,12 @@ func TestParseRefuses(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	p := NewParser()
 	for _, in := range []string{"", "$", "$GP", "$GPGGA", "!AIVDM,1,1,,A,14eG;o@034o8sd<L9i:a;WF>062D,0*7D", "$PSTI,032,003832.000,A*00",
-		"$CCTCQ,1*00", "$BDSGGA,025754.00,4004.74102107,N,11614.19532779,E,1,18,0.7,63.3224,M,-9.7848,M,00,0000*04", "$PUBX,03,00*1C", "$PQTMVERNO*58"} {
+		"$CCTCQ,1*00", "$SNRSTAT,1,1,1,1*00", "$PUBX,03,00*1C", "$PQTMVERNO*58", "#UNIHEADINGA,97,GPS,FINE;SOL*1a2b3c4d"} {
 		if s, err := p.Parse([]byte(in)); s != nil || !errors.Is(err, ErrUnsupported) {
 			t.Errorf("Parse(%q) = %v, %v", in, s, err)
 		}
 	}
-	if got := p.Stats(); got.Unsupported != 10 || got.Parsed != 0 {
+	if got := p.Stats(); got.Unsupported != 11 || got.Parsed != 0 {
 		t.Errorf("counted %+v", got)
 	}
 }
@@ -323,6 +323,14 @@ func TestQuotedSentences(t *testing.T) {
 	}
 }
 
+// TestBDSGGA: Unicore's GGA of BeiDou alone is a GGA; the address has six letters. The sum in the maker's manual is wrong.
+func TestBDSGGA(t *testing.T) {
+	m := parse[*GGA](t, "$BDSGGA,025754.00,4004.74102107,N,11614.19532779,E,1,18,0.7,63.3224,M,-9.7848,M,00,0000*04")
+	if m.Talker != "BD" || m.Time != at(2, 57, 54, 0) || m.Quality != 1 || m.Satellites != 18 || !near(m.Position.Lat, 40.0790170, 1e-7) {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestDate(t *testing.T) {
 	d := Date{2024, 2, 28}
 	if got := d.AddDays(1).AddDays(1); got != (Date{2024, 3, 1}) {
@@ -348,6 +356,7 @@ func TestIdentify(t *testing.T) {
 		{SystemBeiDou, 414, Satellite{SystemBeiDou, 14}},
 		{SystemBeiDou, 174, Satellite{SystemBeiDou, 14}},
 		{SystemBeiDou, 141, Satellite{SystemBeiDou, 1}},
+		{SystemBeiDou, 87, Satellite{SystemBeiDou, 37}},
 		{SystemUnknown, 214, Satellite{SystemBeiDou, 14}},
 		{SystemUnknown, 401, Satellite{SystemBeiDou, 1}},
 		{SystemUnknown, 12, Satellite{SystemGPS, 12}},
@@ -387,14 +396,18 @@ func FuzzParser(f *testing.F) {
 		"$PUBX,04,023255.00,170521,95574.99,2158,18,354828,539.429,21*24", ksxtLong, "$PGRME,7.6,M,41.7,M,42.4,M*2F",
 		"$PSTI,030,003832.000,A,4404.1271062,N,12118.8438377,W,1127.630,-0.00,-0.01,0.02,290322,O,1.000,1.100*32",
 		"$PGRMF,290,293895,160305,093802,13,5213.1439,N,02100.6511,E,A,2,0,226,2,1*11",
-		"$PQTMEPE,2,3.393,3.476,12.713,4.857,13.609*5D", "$GPGBS,194907.00,3.0,1.9,4.2,,,,*4E"} {
+		"$PQTMEPE,2,3.393,3.476,12.713,4.857,13.609*5D", "$GPGBS,194907.00,3.0,1.9,4.2,,,,*4E", pqtmpvt, bestpos, bestnav} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		p := NewParser()
 		// The sum is put right, or nearly nothing would get past it.
 		body, _, _ := strings.Cut(strings.TrimPrefix(in, "$"), "*")
-		s, err := p.Parse([]byte(sum(body)))
+		whole := sum(body)
+		if log, ok := strings.CutPrefix(body, "#"); ok {
+			whole = logSum(log)
+		}
+		s, err := p.Parse([]byte(whole))
 		if (s == nil) == (err == nil) {
 			t.Fatalf("Parse(%q) = %v, %v", body, s, err)
 		}

@@ -56,6 +56,9 @@ func Identify(sys System, n int) (s Satellite, ok bool) {
 			return Satellite{System: sys, Number: uint8(n - r.first + 1)}, true
 		}
 	}
+	if sys == SystemBeiDou && n >= 64 && n <= 87 {
+		return Satellite{System: sys, Number: uint8(n - 50)}, true // 50 + PRN; below 64 the number may be BDS-3's own
+	}
 	return Satellite{}, false
 }
 
@@ -98,7 +101,7 @@ var numberRanges = [...]struct {
 	{SystemBeiDou, 201, 263},  // SiRF, SkyTraq, Telit, Quectel
 	{SystemBeiDou, 401, 463},  // u-blox and Jackson Labs before 4.11
 	{SystemBeiDou, 161, 197},  // 160 + PRN, older Chinese firmware
-	{SystemBeiDou, 141, 160},  // 140 + PRN
+	{SystemBeiDou, 141, 160},  // 140 + PRN, as far as 160 + PRN leaves it
 	{SystemQZSS, 1, 10},
 	{SystemQZSS, 193, 202},
 	{SystemNavIC, 1, 15},

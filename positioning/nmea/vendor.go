@@ -9,22 +9,26 @@ import (
 	"dipper/positioning/geo"
 )
 
-// Makers' sentences that carry position, time or error. All others are ErrUnsupported, Unicore's $BDSGGA among them, which is
-// a GGA under an address of six letters that no standard knows.
+// Makers' sentences that carry position, time or error. All others are ErrUnsupported. Unicore's $BDSGGA is a GGA under an
+// address of six letters that no standard knows. The makers' logs, which begin with '#', are in log.go.
 const (
 	addressPUBX    = "PUBX"
 	addressPSTI    = "PSTI"
 	addressPGRME   = "PGRME"
 	addressPGRMF   = "PGRMF"
 	addressPQTMEPE = "PQTMEPE"
+	addressPQTMPVT = "PQTMPVT"
 	addressKSXT    = "KSXT"
+	addressBDSGGA  = "BDSGGA"
 )
 
 // TypeGBS is the type of a GBS among ErrorEstimates.
 const TypeGBS = "GBS"
 
 // vendorStarts is how the supported ones begin. u-blox and SkyTraq put a number for the kind into the first field.
-var vendorStarts = [...]string{"$PUBX,00,", "$PUBX,04,", "$PSTI,030,", "$PGRME,", "$PGRMF,", "$PQTMEPE,", "$KSXT,"}
+var vendorStarts = [...]string{
+	"$PUBX,00,", "$PUBX,04,", "$PSTI,030,", "$PGRME,", "$PGRMF,", "$PQTMEPE,", "$PQTMPVT,", "$KSXT,", "$BDSGGA,", startBESTPOS, startBESTNAV,
+}
 
 // VendorFix is a maker's own position sentence, as far as its fields are known; what it has not is unknown.
 //
@@ -38,11 +42,13 @@ var vendorStarts = [...]string{"$PUBX,00,", "$PUBX,04,", "$PSTI,030,", "$PGRME,"
 //	         $PGRMF,290,293895,160305,093802,13,5213.1439,N,02100.6511,E,A,2,0,226,2,1*11
 //	Unicore  $KSXT,yyyymmddhhmmss.ss,lon,lat,alt,heading,pitch,track,speed,roll,quality,heading quality,satellites,satellites,…
 //	         $KSXT,20211016083433.00,116.31296102,39.95817066,49.4911,223.57,-11.32,330.19,0.024,,1,3,28,27,,,,-0.012,0.021,0.020,,*2D
+//	Quectel  $PQTMPVT,version,ms of week,yyyymmdd,hhmmss,,dimensions,satellites,leap,lat,lon,alt,separation,vN,vE,vD,m/s,course,HDOP,PDOP
+//	         $PQTMPVT,1,31075000,20221225,083737.000,0,3,9,18,31.12738291,117.26372910,34.212,5.267,3.212,2.928,0.238,4.346,34.12,2.16,4.38*51
 //
 // KSXT has longitude first and decimal degrees. Its speed is km/h in one public source and m/s in another, its altitude is
 // above nobody says what: both are left out. PUBX,00's altitude is above the ellipsoid and is left out too.
 // Source: u-blox protocol specifications, PUBX 00; gpsd driver_nmea0183.c, processPSTI030 and processPGRMF; public Unicore
-// drivers for KSXT.
+// drivers for KSXT; Quectel LC86G and LC76G protocol specifications for PQTMPVT, by way of public drivers that quote them.
 type VendorFix struct {
 	gonmea.BaseSentence
 	Time       TimeOfDay
@@ -157,6 +163,26 @@ func (p *Parser) parseKSXT(s gonmea.BaseSentence) (gonmea.Sentence, error) {
 	m.Valid = quality > 0
 	m.Mode = [...]byte{'N', 'A', 'F', 'R'}[max(0, quality)]
 	m.Satellites = p.small(s, 12, 255)
+	return p.done(m)
+}
+
+// parsePQTMPVT reads Quectel's own fix. Its altitude is above mean sea level, its course that of the motion.
+func (p *Parser) parsePQTMPVT(s gonmea.BaseSentence) (gonmea.Sentence, error) {
+	m := p.newVendor(s)
+	m.Date = dateOf(text(s, 2))
+	m.Time = p.time(s, 3)
+	m.Valid, m.Mode = p.small(s, 5, 3) >= 2, 'A'
+	if !m.Valid {
+		m.Mode = 'N'
+	}
+	m.Satellites = p.small(s, 6, 255)
+	m.Position = p.decimalPosition(s, 8, 9)
+	m.AltitudeM = p.number(s, 10)
+	m.SpeedMps = p.positive(s, 15)
+	if m.SpeedMps >= courseSpeedMps {
+		m.CourseDeg = p.course(s, 16)
+	}
+	m.HDOP = p.positive(s, 17)
 	return p.done(m)
 }
 
