@@ -419,17 +419,3 @@ func TestFinerPlaceWins(t *testing.T) {
 		}
 	}
 }
-
-func TestAntennaAndSky(t *testing.T) {
-	d := NewDecoder(DecoderConfig{})
-	d.Write([]byte(lines("GPTXT,01,01,01,ANTENNA OPEN",
-		"BDGSV,2,1,05,01,10,100,30,02,20,200,,03,30,300,45,04,40,040,20,1", "BDGSV,2,2,05,05,50,050,,1", "BDGSV,1,1,02,01,10,100,33,03,30,300,,8")), time.Time{})
-	sky := d.Sky()
-	if d.Antenna() != "OPEN" || sky.InView[BeiDou] != 5 || sky.Tracked[BeiDou] != 3 || sky.MaxCN0[BeiDou] != 45 {
-		t.Errorf("antenna %q, in view %v, tracked %v, %v dB-Hz", d.Antenna(), sky.InView, sky.Tracked, sky.MaxCN0)
-	}
-	d.Write([]byte(line("BDGSV,1,1,01,07,10,100,,1")), time.Time{})
-	if sky = d.Sky(); sky.InView[BeiDou] != 1 || sky.Tracked[BeiDou] != 0 {
-		t.Errorf("the next list: in view %v, tracked %v", sky.InView, sky.Tracked)
-	}
-}

@@ -1,6 +1,7 @@
 package positioning
 
 import (
+	"strings"
 	"time"
 
 	"dipper/positioning/nmea"
@@ -40,7 +41,6 @@ type Decoder struct {
 	sentence  func([]byte) // d.take, bound once
 	sky       skyLists
 	antenna   string
-	datum     string
 }
 
 // NewDecoder is a decoder for one receiver.
@@ -101,7 +101,7 @@ func (d *Decoder) AppendSatellites(dst []SkySatellite) []SkySatellite {
 	return dst
 }
 
-// Antenna is the receiver's latest word on its antenna, "OK", "OPEN" or "SHORT" on CASIC modules; "" not said.
+// Antenna is the receiver's latest word on its antenna, "OK", "OPEN" or "SHORT" on CASIC and u-blox modules; "" not said.
 func (d *Decoder) Antenna() string { return d.antenna }
 
 func (d *Decoder) take(line []byte) {
@@ -120,13 +120,16 @@ func (d *Decoder) take(line []byte) {
 	}
 }
 
-// antennaText is how CASIC modules begin their antenna messages, sent once an epoch or on change.
-// Source: ATGM336H and L76K recordings in gpsd test/daemon: $GPTXT,01,01,01,ANTENNA OK*35.
-const antennaText = "ANTENNA "
+// antennaTexts is how messages about the antenna begin: CASIC's, sent once an epoch or on change, and u-blox's, sent at start and on
+// change. Source: ATGM336H and L76K recordings in gpsd test/daemon: $GPTXT,01,01,01,ANTENNA OK*35; u-blox M8 receiver
+// description, antenna supervisor.
+var antennaTexts = [...]string{"ANTENNA ", "ANTSTATUS="}
 
 func (d *Decoder) text(m *nmea.TXT) {
-	if len(m.Text) > len(antennaText) && m.Text[:len(antennaText)] == antennaText {
-		d.antenna = m.Text[len(antennaText):]
+	for _, start := range antennaTexts {
+		if state, ok := strings.CutPrefix(m.Text, start); ok {
+			d.antenna = state
+		}
 	}
 }
 
