@@ -38,6 +38,9 @@ type centre struct {
 	wrong    wrong
 	refusal  *uplink.Refusal // to be sent in place of Welcome
 	status   int             // to be answered in place of the upgrade; 0 none
+	reports  []uplink.Report // of all connections, as they came
+	told     [][]string      // ids of events, by message
+	opening  [][]byte        // messages sent after the first Report of each connection
 	serving  sync.WaitGroup
 }
 
@@ -48,6 +51,7 @@ type wrong struct {
 	loseAck    func() bool
 	doubleAck  func() bool
 	deaf       func() bool // on connection: never read anything after Welcome
+	loseTold   func() bool // keep Told to yourself
 }
 
 func newCentre(tb testing.TB) *centre {
@@ -140,12 +144,63 @@ func (c *centre) serve(ws *websocket.Conn) {
 			}
 		}
 	}
-	for {
+	for reported := false; ; {
 		_, msg, err := ws.ReadMessage()
-		if err != nil || !c.take(ws, msg) {
+		if err != nil {
+			return
+		}
+		good := false
+		switch uplink.TypeOf(msg) {
+		case uplink.TypeReport:
+			good = c.takeReport(ws, msg, !reported)
+			reported = true
+		case uplink.TypeTold:
+			good = c.takeTold(ws, msg)
+		default:
+			good = c.take(ws, msg)
+		}
+		if !good {
 			return
 		}
 	}
+}
+
+func (c *centre) takeReport(ws *websocket.Conn, msg []byte, first bool) bool {
+	r, err := uplink.DecodeReport(msg)
+	if err != nil {
+		c.tb.Errorf("report: %v", err)
+		return false
+	}
+	c.mu.Lock()
+	c.reports = append(c.reports, r)
+	opening := c.opening
+	c.mu.Unlock()
+	if !first {
+		return true
+	}
+	for _, msg := range opening {
+		if ws.WriteMessage(websocket.BinaryMessage, msg) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *centre) takeTold(ws *websocket.Conn, msg []byte) bool {
+	t, err := uplink.DecodeTold(msg)
+	if err != nil {
+		c.tb.Errorf("told: %v", err)
+		return false
+	}
+	var ids []string
+	for _, e := range t.Events {
+		ids = append(ids, e.ID)
+	}
+	c.mu.Lock()
+	c.told = append(c.told, ids)
+	lose := yes(c.wrong.loseTold)
+	c.mu.Unlock()
+	return lose || ws.WriteMessage(websocket.BinaryMessage, must(uplink.AppendToldAck(nil, uplink.ToldAck{IDs: ids}))) == nil
 }
 
 // take keeps a batch and answers it. It reports whether the link is still good.

@@ -58,6 +58,9 @@ type Config struct {
 	TLS    *tls.Config  // nil: the system's roots
 	Log    *slog.Logger // nil discards
 
+	// Steering takes what the centre tells the unit; nil: the unit is not steered and sends no Report.
+	Steering Steering
+
 	// Linger is how long a new fix may wait for others to share a batch with: 10 s at 1 Hz brings 50 bytes a fix down to 10.
 	// 0 sends at once.
 	Linger time.Duration
@@ -247,6 +250,6 @@ func (c *Client) connection(ctx context.Context) error {
 		s.Connects++
 	})
 	c.cfg.Log.Info("uplink", slog.Uint64("held", welcome.Held.Count()), slog.Uint64("unacked", src.Unacked().Count()))
-	s := session{client: c, conn: conn, series: welcome.Series, news: make(chan struct{}, 1)}
+	s := session{client: c, conn: conn, series: welcome.Series, steer: newSteer(c.cfg.Steering, conn), news: make(chan struct{}, 1)}
 	return s.run(ctx)
 }

@@ -154,7 +154,7 @@ func (c *Conn) Hello(ctx context.Context, h Hello) (Welcome, error) {
 	if err != nil {
 		return Welcome{}, err
 	}
-	msg, err := c.read()
+	msg, err := c.ReadMessage()
 	if err != nil {
 		if ctx.Err() != nil {
 			return Welcome{}, ctx.Err()
@@ -201,18 +201,19 @@ func (c *Conn) writeLocked(msg []byte) error {
 	return nil
 }
 
-// ReadAck waits for the next acknowledgement. A *Refusal comes as the error. It must be called all the time, even when
-// nothing is expected: it is also what sees pings, and a link that is closed or dead.
+// ReadAck waits for the next acknowledgement, as ReadMessage does. It is enough for a unit that sends no Report: nothing else
+// comes to it.
 func (c *Conn) ReadAck() (Ack, error) {
-	msg, err := c.read()
+	msg, err := c.ReadMessage()
 	if err != nil {
 		return Ack{}, err
 	}
 	return DecodeAck(msg)
 }
 
-// read gives the next message that is not a refusal.
-func (c *Conn) read() ([]byte, error) {
+// ReadMessage waits for the next message. A *Refusal comes as the error. It must be called all the time, even when nothing is
+// expected: it is also what sees pings, and a link that is closed or dead. The message is the caller's to keep.
+func (c *Conn) ReadMessage() ([]byte, error) {
 	kind, msg, err := c.ws.ReadMessage()
 	if err != nil {
 		return nil, fmt.Errorf("receive: %w", err)

@@ -5,4 +5,7 @@
 // The messages are in message.go, apart from any connection; docs/wire.md describes them with test vectors. Conn is the
 // agent's end of one connection, and all that a simulated unit needs. Client keeps a Source (the spool) and the centre in
 // step for as long as it runs: newest fixes first, so that the map is right at once, then the backlog.
+//
+// The other way come settings, the fences near the unit and notices for its driver (steer.go), for whoever implements
+// Steering.
 package uplink

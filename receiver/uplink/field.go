@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"time"
 	"unicode/utf8"
 
 	"dipper/positioning/track"
@@ -26,7 +27,10 @@ func open(msg []byte, t Type) *fields {
 	return in
 }
 
-var typeNames = map[Type]string{TypeHello: "hello", TypeBatch: "batch", TypeWelcome: "welcome", TypeAck: "ack", TypeRefusal: "refusal"}
+var typeNames = map[Type]string{
+	TypeHello: "hello", TypeBatch: "batch", TypeWelcome: "welcome", TypeAck: "ack", TypeRefusal: "refusal", TypeReport: "report",
+	TypeSettings: "settings", TypeFences: "fences", TypeNotice: "notice", TypeTold: "told", TypeToldAck: "told ack",
+}
 
 func (in *fields) fail(reason string) {
 	if in.err == nil {
@@ -54,17 +58,55 @@ func (in *fields) number(field string, limit uint64) uint64 {
 
 func (in *fields) series() track.Series { return track.Series(in.number("series", math.MaxUint32)) }
 
-func (in *fields) text(field string) string {
-	n := in.number(field, maxTextBytes)
+// signed reads a zigzag varint.
+func (in *fields) signed(field string) int64 {
 	if in.err != nil {
-		return ""
+		return 0
+	}
+	v, n := binary.Varint(in.src)
+	if n <= 0 {
+		in.fail(field + ": cut off")
+		return 0
+	}
+	in.src = in.src[n:]
+	return v
+}
+
+// The years 1 to 9999, what RFC 3339 can write, in Unix milliseconds. The first instant is the zero time.Time: not known.
+const (
+	minMillis = -62_135_596_800_000
+	maxMillis = 253_402_300_799_999
+)
+
+// time reads Unix milliseconds.
+func (in *fields) time(field string) time.Time {
+	ms := in.signed(field)
+	if in.err == nil && (ms < minMillis || ms > maxMillis) {
+		in.fail(fmt.Sprintf("%s: %d ms is not in the years 1 to 9999", field, ms))
+	}
+	if in.err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// bytes reads up to limit bytes behind their number. They are a part of the message.
+func (in *fields) bytes(field string, limit uint64) []byte {
+	n := in.number(field, limit)
+	if in.err != nil {
+		return nil
 	}
 	if n > uint64(len(in.src)) {
 		in.fail(field + ": cut off")
-		return ""
+		return nil
 	}
-	s := string(in.src[:n])
+	b := in.src[:n:n]
 	in.src = in.src[n:]
+	return b
+}
+
+func (in *fields) text(field string) string {
+	s := string(in.bytes(field, maxTextBytes))
 	if !utf8.ValidString(s) {
 		in.fail(field + ": not UTF-8")
 		return ""

@@ -25,6 +25,14 @@ const (
 	TypeWelcome Type = 3 // service to agent, answers Hello
 	TypeAck     Type = 4 // service to agent
 	TypeRefusal Type = 5 // service to agent, which then closes
+
+	// A service sends these to an agent that sent a Report on the same connection, and to no other: older agents know none.
+	TypeReport   Type = 6  // agent to service
+	TypeSettings Type = 7  // service to agent
+	TypeFences   Type = 8  // service to agent
+	TypeNotice   Type = 9  // service to agent
+	TypeTold     Type = 10 // agent to service
+	TypeToldAck  Type = 11 // service to agent
 )
 
 // Limits of messages. Both ends may close a connection on which a longer one comes.

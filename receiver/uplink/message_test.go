@@ -27,25 +27,45 @@ type messageVector struct {
 	Welcome *uplink.Welcome `json:"welcome,omitempty"`
 	Ack     *uplink.Ack     `json:"ack,omitempty"`
 	Refusal *uplink.Refusal `json:"refusal,omitempty"`
-	Batch   *struct {
+
+	Report   *uplink.Report   `json:"report,omitempty"`
+	Settings *uplink.Settings `json:"settings,omitempty"`
+	Fences   *uplink.Fences   `json:"fences,omitempty"`
+	Notice   *uplink.Notice   `json:"notice,omitempty"`
+	Told     *uplink.Told     `json:"told,omitempty"`
+	ToldAck  *uplink.ToldAck  `json:"told_ack,omitempty"`
+
+	Batch *struct {
 		Series track.Series
 		First  track.Seq
 		Count  int
 	} `json:"batch,omitempty"`
 }
 
-func (v *messageVector) encode() []byte {
+func (v *messageVector) encode() (msg []byte, err error) {
 	switch {
 	case v.Hello != nil:
-		return uplink.AppendHello(nil, *v.Hello)
+		msg = uplink.AppendHello(nil, *v.Hello)
 	case v.Welcome != nil:
-		return uplink.AppendWelcome(nil, *v.Welcome)
+		msg = uplink.AppendWelcome(nil, *v.Welcome)
 	case v.Ack != nil:
-		return uplink.AppendAck(nil, *v.Ack)
+		msg = uplink.AppendAck(nil, *v.Ack)
 	case v.Refusal != nil:
-		return uplink.AppendRefusal(nil, *v.Refusal)
+		msg = uplink.AppendRefusal(nil, *v.Refusal)
+	case v.Report != nil:
+		msg = uplink.AppendReport(nil, *v.Report)
+	case v.Settings != nil:
+		msg, err = uplink.AppendSettings(nil, *v.Settings)
+	case v.Fences != nil:
+		msg, err = uplink.AppendFences(nil, *v.Fences)
+	case v.Notice != nil:
+		msg = uplink.AppendNotice(nil, *v.Notice)
+	case v.Told != nil:
+		msg, err = uplink.AppendTold(nil, *v.Told)
+	case v.ToldAck != nil:
+		msg, err = uplink.AppendToldAck(nil, *v.ToldAck)
 	}
-	return nil
+	return msg, err
 }
 
 func TestMessageVectors(t *testing.T) {
@@ -63,8 +83,12 @@ func TestMessageVectors(t *testing.T) {
 	}
 	for _, v := range file.Vectors {
 		t.Run(v.Name, func(t *testing.T) {
+			encoded, err := v.encode()
+			if err != nil {
+				t.Fatal(err)
+			}
 			if *update && v.Batch == nil {
-				v.Hex = hex.EncodeToString(v.encode())
+				v.Hex = hex.EncodeToString(encoded)
 			}
 			msg, err := hex.DecodeString(v.Hex)
 			if err != nil || len(msg) == 0 {
@@ -77,7 +101,7 @@ func TestMessageVectors(t *testing.T) {
 				}
 				return
 			}
-			if got := hex.EncodeToString(v.encode()); got != v.Hex {
+			if got := hex.EncodeToString(encoded); got != v.Hex {
 				t.Fatalf("encoded %s, want %s", got, v.Hex)
 			}
 			got := messageVector{Name: v.Name, Hex: v.Hex}
@@ -114,6 +138,24 @@ func decode(t *testing.T, msg []byte, v *messageVector) {
 	case uplink.TypeRefusal:
 		v.Refusal = new(uplink.Refusal)
 		*v.Refusal, err = uplink.DecodeRefusal(msg)
+	case uplink.TypeReport:
+		v.Report = new(uplink.Report)
+		*v.Report, err = uplink.DecodeReport(msg)
+	case uplink.TypeSettings:
+		v.Settings = new(uplink.Settings)
+		*v.Settings, err = uplink.DecodeSettings(msg)
+	case uplink.TypeFences:
+		v.Fences = new(uplink.Fences)
+		*v.Fences, err = uplink.DecodeFences(msg)
+	case uplink.TypeNotice:
+		v.Notice = new(uplink.Notice)
+		*v.Notice, err = uplink.DecodeNotice(msg)
+	case uplink.TypeTold:
+		v.Told = new(uplink.Told)
+		*v.Told, err = uplink.DecodeTold(msg)
+	case uplink.TypeToldAck:
+		v.ToldAck = new(uplink.ToldAck)
+		*v.ToldAck, err = uplink.DecodeToldAck(msg)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +232,7 @@ func FuzzDecodeMessages(f *testing.F) {
 	f.Add(uplink.AppendWelcome(nil, uplink.Welcome{Series: 9, Held: track.Ranges{{First: 1, Last: 5}, {First: 9, Last: 9}}}))
 	f.Add(uplink.AppendAck(nil, uplink.Ack{Series: 9, Ranges: track.Ranges{{First: 1, Last: 5}}}))
 	f.Add(uplink.AppendRefusal(nil, uplink.Refusal{Code: uplink.CodeBadKey, Field: "key", Message: "no"}))
+	addSteering(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		same := func(err error, again func() bool) {
 			if err != nil && !errors.Is(err, uplink.ErrMessage) {
@@ -213,6 +256,7 @@ func FuzzDecodeMessages(f *testing.F) {
 		})
 		r, err := uplink.DecodeRefusal(data)
 		same(err, func() bool { g, err := uplink.DecodeRefusal(uplink.AppendRefusal(nil, r)); return err == nil && g == r })
+		sameSteering(data, same)
 		b, err := uplink.DecodeBatch(data)
 		same(err, func() bool {
 			msg, err := uplink.AppendBatch(nil, b)

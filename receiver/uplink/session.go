@@ -16,6 +16,7 @@ type session struct {
 	client *Client
 	conn   *Conn
 	series track.Series
+	steer  steer
 
 	flights  []flight
 	highest  track.Seq // highest number sent on this connection
@@ -24,6 +25,7 @@ type session struct {
 	news    chan struct{} // full when the reader has left something in the fields below
 	mu      sync.Mutex
 	acked   track.Ranges // read and not yet noted
+	heard   hearing      // the same
 	failure error        // why the reader ended
 }
 
@@ -37,14 +39,15 @@ type flight struct {
 // never held up by one that we are sending to.
 func (s *session) read() {
 	for {
-		a, err := s.conn.ReadAck()
-		s.mu.Lock()
-		if err != nil {
-			s.failure = err
-		} else if a.Series == s.series {
-			s.acked = s.acked.Merge(a.Ranges)
+		msg, err := s.conn.ReadMessage()
+		if err == nil {
+			err = s.leave(msg)
 		}
-		s.mu.Unlock()
+		if err != nil {
+			s.mu.Lock()
+			s.failure = err
+			s.mu.Unlock()
+		}
 		select {
 		case s.news <- struct{}{}:
 		default: // there is one already
@@ -53,6 +56,26 @@ func (s *session) read() {
 			return
 		}
 	}
+}
+
+// leave puts down what a message says for the loop to find.
+func (s *session) leave(msg []byte) error {
+	if s.steer.steering != nil && TypeOf(msg) != TypeAck {
+		heard, err := decodeHeard(msg)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.heard.add(heard)
+	}
+	a, err := DecodeAck(msg)
+	if err == nil && a.Series == s.series {
+		s.mu.Lock()
+		s.acked = s.acked.Merge(a.Ranges)
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // run sends and takes acknowledgements until the link fails or, after ctx, all is acknowledged or time is up. It closes the
@@ -86,6 +109,9 @@ func (s *session) loop(ctx context.Context) error {
 	defer linger.Stop()
 	ended := ctx.Done()
 	for {
+		if err := s.steer.tell(time.Now()); err != nil {
+			return err
+		}
 		wait, err := s.fill(ended == nil)
 		if err != nil {
 			return err
@@ -100,6 +126,8 @@ func (s *session) loop(ctx context.Context) error {
 		case <-s.news:
 			err = s.takeNews()
 		case <-s.client.cfg.Source.Changed():
+		case <-s.steer.changed:
+			s.steer.due = true
 		case <-linger.C:
 		case <-ping.C:
 			err = s.check(time.Now())
@@ -121,15 +149,17 @@ func (s *session) check(now time.Time) error {
 			return fmt.Errorf("no acknowledgement for %v of what was sent from number %d on", age.Round(time.Second), s.flights[0].open.Lowest())
 		}
 	}
+	s.steer.check(now, s.client.cfg.AckTimeout)
 	return s.conn.Ping()
 }
 
 // takeNews notes what the reader read.
 func (s *session) takeNews() error {
 	s.mu.Lock()
-	acked, failure := s.acked, s.failure
-	s.acked = nil
+	acked, heard, failure := s.acked, s.heard, s.failure
+	s.acked, s.heard = nil, hearing{}
 	s.mu.Unlock()
+	s.steer.take(heard)
 	if len(acked) > 0 {
 		before := s.inFlight().Count()
 		kept := s.flights[:0]
