@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"dipper/positioning/geo"
 )
 
 // Limits of what steers a unit.
@@ -127,7 +125,7 @@ func (f *Fences) check() error {
 	switch {
 	case f.Version == 0:
 		return errors.New("version: 0")
-	case !(geo.Point{Lat: f.Lat, Lon: f.Lon}).Valid():
+	case !(math.Abs(f.Lat) <= 90 && math.Abs(f.Lon) <= 180): // NaN neither
 		return fmt.Errorf("centre: %v, %v is no place on earth", f.Lat, f.Lon)
 	case !(f.RadiusM >= 0 && f.RadiusM <= MaxFencesRadiusM):
 		return fmt.Errorf("radius: %v is not in 0 to %d m", f.RadiusM, MaxFencesRadiusM)
