@@ -28,8 +28,6 @@ const (
 	// weekCycle is how far back a date falls when a receiver's 10-bit GPS week counter wraps: 1024 weeks, in days. It
 	// happened in 1999 and 2019 and, by firmware with a cycle of its own, on any day between.
 	weekCycle = 1024 * 7
-	// fitting is how much earlier than AsOf a date may be without being taken for one of a cycle before.
-	fitting = 24 * time.Hour
 )
 
 // EpochStats counts what became of the instants.
@@ -71,10 +69,12 @@ type assembler struct {
 	interval nmea.TimeOfDay // between the last two epochs
 	patience time.Duration  // at least this much silence
 
-	asOf    time.Time // DecoderConfig.AsOf
+	asOf    time.Time // DecoderConfig.AsOf, at midnight
 	date    nmea.Date // of the last dated fix
 	dateKey nmea.TimeOfDay
 	undated []held
+
+	drift drift
 
 	gsaMode Mode
 	gsaKey  nmea.TimeOfDay
@@ -330,6 +330,11 @@ func (a *assembler) finish() {
 		return
 	}
 	f, src := e.fix(a.carriedMode())
+	if !Known(f.ErrM) {
+		f.ErrM = a.drift.grow(f.SpeedMps, e.key)
+	} else {
+		a.drift.anchor(f.ErrM, e.key)
+	}
 	a.dateFix(f, src)
 }
 
@@ -349,7 +354,7 @@ func (a *assembler) dateFix(f Fix, src ErrSource) {
 	if !date.Known() {
 		date = a.epoch.vendor.Date
 	}
-	date = a.repaired(date, key)
+	date = a.repaired(date)
 	switch {
 	case date.Known():
 		a.release(date, key)
@@ -367,14 +372,13 @@ func (a *assembler) dateFix(f Fix, src ErrSource) {
 	a.emit(f, date, key, src)
 }
 
-// repaired advances a date that lies before AsOf by cycles of the week counter, to the first that does not.
-func (a *assembler) repaired(date nmea.Date, key nmea.TimeOfDay) nmea.Date {
+// repaired advances a date that lies before AsOf's by cycles of the week counter, to the first that does not.
+func (a *assembler) repaired(date nmea.Date) nmea.Date {
 	if !date.Known() || a.asOf.IsZero() {
 		return date
 	}
-	first := a.asOf.Add(-fitting)
 	cycles := 0
-	for date.AddDays(cycles * weekCycle).At(key).Before(first) {
+	for date.AddDays(cycles * weekCycle).At(0).Before(a.asOf) {
 		cycles++
 	}
 	if cycles > 0 {

@@ -72,7 +72,7 @@ func TestFixOfAnEpoch(t *testing.T) {
 
 func TestUnknownStaysUnknown(t *testing.T) {
 	f := one(t, "GNRMC,040506.00,A,3604.0280,N,12022.9575,E,,,231126,,,A")
-	for name, v := range map[string]float64{"altitude": f.AltitudeM, "speed": f.SpeedMps, "course": f.CourseDeg, "HDOP": f.HDOP, "error": f.ErrM} {
+	for name, v := range map[string]float64{"altitude": f.AltitudeM, "speed": f.SpeedMps, "course": f.CourseDeg, "HDOP": f.HDOP} {
 		if Known(v) {
 			t.Errorf("%s = %v, want unknown", name, v)
 		}
@@ -176,9 +176,10 @@ func TestErrorEstimate(t *testing.T) {
 		{"differential", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,2,", 1)}, 0.8 * UEREDifferential, ErrFromHDOP},
 		{"RTK", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,4,", 1)}, 0.8 * UERERTKFixed, ErrFromHDOP},
 		{"HDOP of GSA", []string{rmcA, gsaB}, 0.9 * UERESingle, ErrFromHDOP},
-		{"HDOP as a mark for none", []string{rmcA, strings.Replace(ggaA, ",0.8,", ",99.99,", 1)}, math.NaN(), ErrUnknown},
-		{"dead reckoning", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,6,", 1)}, math.NaN(), ErrUnknown},
-		{"nothing", []string{rmcA}, math.NaN(), ErrUnknown},
+		{"HDOP as a mark for none", []string{rmcA, strings.Replace(ggaA, ",0.8,", ",99.99,", 1)}, 50 * UERESingle, ErrFromHDOP},
+		{"dead reckoning from nowhere", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,6,", 1)}, 100, ErrFromDeadReckoning},
+		{"simulator", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,8,", 1)}, 0.8 * UERESingle, ErrFromHDOP},
+		{"nothing", []string{rmcA}, 2.2 * UERESingle, ErrAssumed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -193,6 +194,25 @@ func TestErrorEstimate(t *testing.T) {
 				t.Errorf("source counted %v", stats.ErrSource)
 			}
 		})
+	}
+}
+
+// TestDeadReckoningDrifts: the error of an estimated place grows by a tenth of the way since the satellites were lost.
+func TestDeadReckoningDrifts(t *testing.T) {
+	at := func(clock, letter string, knots float64) string {
+		return fmt.Sprintf("GNRMC,%s,A,3604.0280,N,12022.9575,E,%.2f,271.5,231126,,,%s,V", clock, knots, letter)
+	}
+	const knots = 3600.0 / 1852 // 1 m/s
+	fixes, stats := decode(t, lines(at("235958.00", "A", 20*knots), at("235959.00", "E", 20*knots), at("000004.00", "E", 10*knots),
+		strings.Replace(at("000005.00", "E", 0), "0.00", "", 1), at("000006.00", "A", 20*knots)))
+	want := []float64{11, 13, 18, 20, 11}
+	for i, f := range fixes {
+		if math.Abs(f.ErrM-want[i]) > 0.01 {
+			t.Errorf("fix %d: error %.2f m, want %.2f", i, f.ErrM, want[i])
+		}
+	}
+	if len(fixes) != len(want) || stats.ErrSource[ErrFromDeadReckoning] != 3 {
+		t.Errorf("%d fixes, sources %v", len(fixes), stats.ErrSource)
 	}
 }
 
@@ -416,6 +436,18 @@ func TestFinerPlaceWins(t *testing.T) {
 	for _, in := range [][]string{{rmcA, fine}, {fine, rmcA}} {
 		if f := one(t, in...); math.Abs(f.Point.Lat-36.06713353833) > 1e-10 {
 			t.Errorf("latitude %.10f, want the finer one", f.Point.Lat)
+		}
+	}
+}
+
+// TestDatum: places in another datum are kept and refused; names of WGS-84 and of its equals are not.
+func TestDatum(t *testing.T) {
+	for code, want := range map[string]Verdict{
+		"W84": Accepted, "P90": Accepted, "CGS": Accepted, "": Accepted, "W72": RefusedDatum, "S85": RefusedDatum, "999": RefusedDatum,
+	} {
+		fixes, _ := decode(t, lines("GNDTM,"+code+",,0.0,N,0.0,E,0.0,W84", rmcA, ggaA))
+		if len(fixes) != 1 || fixes[0].Verdict != want {
+			t.Errorf("datum %q: %d fixes, the first %v, want %v", code, len(fixes), fixes[0].Verdict, want)
 		}
 	}
 }

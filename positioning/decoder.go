@@ -10,10 +10,12 @@ import (
 // DecoderConfig configures a Decoder. The zero value has the defaults.
 type DecoderConfig struct {
 	Gate GateConfig
-	// AsOf is a day on which the receiver cannot have been before, such as the build date of the program: a date more than
-	// a day earlier is taken for one of a wrapped week counter and advanced by multiples of 1024 weeks to the first that
-	// fits. The zero time leaves all dates as the receiver sent them.
+	// AsOf is a day (UTC) before which the receiver cannot have been, such as the build date of the program: an earlier date
+	// is taken for one of a wrapped week counter and advanced by multiples of 1024 weeks to the first that is not earlier.
+	// The zero time leaves all dates as the receiver sent them.
 	AsOf time.Time
+	// Skies keeps the sky of each fix for Decoder.Skies.
+	Skies bool
 }
 
 // Stats counts what a Decoder made of its bytes. Whatever is discarded is in one of these.
@@ -40,14 +42,18 @@ type Decoder struct {
 	fixes     []Fix
 	sentence  func([]byte) // d.take, bound once
 	sky       skyLists
+	keepSkies bool
+	skies     []Sky
 	antenna   string
+	datum     string
 }
 
 // NewDecoder is a decoder for one receiver.
 func NewDecoder(cfg DecoderConfig) *Decoder {
 	d := &Decoder{parser: nmea.NewParser(), gate: NewGate(cfg.Gate)}
 	d.assembler.init()
-	d.assembler.asOf = cfg.AsOf
+	d.assembler.asOf = cfg.AsOf.UTC().Truncate(24 * time.Hour)
+	d.keepSkies = cfg.Skies
 	d.sentence = d.take
 	return d
 }
@@ -56,7 +62,7 @@ func NewDecoder(cfg DecoderConfig) *Decoder {
 // valid until the next call. now is the host's clock when the bytes came; the zero time stands for a file read without its
 // pace, and then neither silence nor the future is judged.
 func (d *Decoder) Write(p []byte, now time.Time) []Fix {
-	d.fixes = d.fixes[:0]
+	d.begin()
 	d.now = now
 	d.assembler.heard(now)
 	d.collect()
@@ -67,7 +73,7 @@ func (d *Decoder) Write(p []byte, now time.Time) []Fix {
 // Idle closes an instant that the receiver has finished, as its silence shows. Call it every 20 ms or so while no bytes
 // come. The slice is valid until the next call.
 func (d *Decoder) Idle(now time.Time) []Fix {
-	d.fixes = d.fixes[:0]
+	d.begin()
 	d.now = now
 	d.assembler.silence(now)
 	d.collect()
@@ -76,12 +82,19 @@ func (d *Decoder) Idle(now time.Time) []Fix {
 
 // Flush ends the input and returns the fix of the instant that was open. The slice is valid until the next call.
 func (d *Decoder) Flush() []Fix {
-	d.fixes = d.fixes[:0]
+	d.begin()
 	d.framer.Close()
 	d.assembler.flush()
 	d.collect()
 	return d.fixes
 }
+
+func (d *Decoder) begin() { d.fixes, d.skies = d.fixes[:0], d.skies[:0] }
+
+// Skies are the skies at the time of the fixes that the latest call of Write, Idle or Flush returned, one each, if
+// DecoderConfig.Skies asked for them. They are the evidence of what a fix rests on: constellations, signals, C/N0. The slice is
+// valid until the next call.
+func (d *Decoder) Skies() []Sky { return d.skies }
 
 // Stats is what was counted so far.
 func (d *Decoder) Stats() Stats {
@@ -114,6 +127,8 @@ func (d *Decoder) take(line []byte) {
 		d.sky.add(m)
 	case *nmea.TXT:
 		d.text(m)
+	case *nmea.DTM:
+		d.datum = m.Code
 	default:
 		d.assembler.add(s)
 		d.collect()
@@ -133,15 +148,30 @@ func (d *Decoder) text(m *nmea.TXT) {
 	}
 }
 
+// Datum is the code of the datum that the receiver said last in DTM: "W84", "P90" …; "" not said, which means WGS-84.
+func (d *Decoder) Datum() string { return d.datum }
+
+// isWGS84 reports whether coordinates in a datum can be taken for WGS-84's: P90 is PZ-90.11, within centimetres; a name that begins
+// with CG is CGCS2000, for which there is no agreed code. W72 is off by up to 17 m, S85 by a few, 999 by what the user entered,
+// Beijing 54 and other national datums by a hundred. Source: gpsd www/NMEA.adoc, DTM; reference on geodesy, 1.
+func isWGS84(code string) bool {
+	return code == "" || code == "W84" || code == "P90" || strings.HasPrefix(code, "CG")
+}
+
 // collect judges the fixes that the assembler has finished.
 func (d *Decoder) collect() {
 	for i := range d.assembler.done {
 		f := &d.assembler.done[i]
-		f.Verdict = d.gate.Judge(*f, d.now)
+		if f.Verdict = RefusedDatum; isWGS84(d.datum) {
+			f.Verdict = d.gate.Judge(*f, d.now)
+		}
 		d.stats.Fixes++
 		d.stats.Verdicts[f.Verdict]++
 		d.stats.ErrSource[d.assembler.sources[i]]++
 		d.fixes = append(d.fixes, *f)
+		if d.keepSkies {
+			d.skies = append(d.skies, d.Sky())
+		}
 	}
 	d.assembler.done = d.assembler.done[:0]
 	d.assembler.sources = d.assembler.sources[:0]

@@ -19,7 +19,7 @@ type Fix struct {
 	SpeedMps  float64   // metres per second over ground, >= 0; NaN unknown
 	CourseDeg float64   // degrees true, [0, 360); NaN unknown, as it is at standstill on many receivers
 	HDOP      float64   // pure number, > 0; NaN unknown
-	ErrM      float64   // estimated horizontal error in metres, 1 sigma; NaN unknown
+	ErrM      float64   // estimated horizontal error in metres, 1 sigma; a Decoder always gives one; NaN unknown
 	Mode      Mode
 	Solution  Solution
 	Sats      Sats
@@ -124,10 +124,11 @@ const (
 	RefusedManual             // quality 7, mode M
 	RefusedZeroIsland         // 0,0 as receivers write it for "unknown"
 	RefusedSameTime           // another fix of the same instant came before
+	RefusedDatum              // the receiver is set to a datum that is not WGS-84 within our error
 	numVerdicts
 )
 
-var verdictNames = [numVerdicts]string{"", "mode", "satellites", "hdop", "future", "past", "jump", "simulator", "manual", "zero_island", "same_time"}
+var verdictNames = [numVerdicts]string{"", "mode", "satellites", "hdop", "future", "past", "jump", "simulator", "manual", "zero_island", "same_time", "datum"}
 
 // String is the reason as in decode's output; "" for Accepted.
 func (v Verdict) String() string {

@@ -1,8 +1,10 @@
 package positioning
 
 import (
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -44,6 +46,52 @@ func AppendJSON(dst []byte, f Fix) []byte {
 	dst = append(dst, `,"reason":"`...)
 	dst = append(dst, f.Verdict.String()...)
 	return append(dst, `"}`...)
+}
+
+// AppendJSONWithSky appends f as AppendJSON does, and what the sky looked like then, by constellation: the signals on which
+// satellites were tracked, where the receiver tells them apart, and how many were tracked at which C/N0 in dB-Hz.
+//
+//	… "reason":"","signals":{"beidou":["B1I","B1C"]},"cn0_dbhz":{"beidou":{"tracked":9,"mean":38,"max":45}}}
+func AppendJSONWithSky(dst []byte, f Fix, sky *Sky) []byte {
+	dst = AppendJSON(dst, f)
+	dst = dst[:len(dst)-len("}")]
+	dst = appendByConstellation(dst, "signals", func(dst []byte, c Constellation) []byte {
+		names := sky.Signals[c].Names(c)
+		if len(names) == 0 {
+			return dst
+		}
+		dst = append(append(dst, '['), '"')
+		dst = append(dst, strings.Join(names, `","`)...)
+		return append(append(dst, '"'), ']')
+	})
+	dst = appendByConstellation(dst, "cn0_dbhz", func(dst []byte, c Constellation) []byte {
+		if sky.Tracked[c] == 0 {
+			return dst
+		}
+		return fmt.Appendf(dst, `{"tracked":%d,"mean":%d,"max":%d}`, sky.Tracked[c], sky.MeanCN0[c], sky.MaxCN0[c])
+	})
+	return append(dst, '}')
+}
+
+// appendByConstellation appends an object with a member for each constellation of which value appends something, and nothing
+// where there is none.
+func appendByConstellation(dst []byte, name string, value func([]byte, Constellation) []byte) []byte {
+	key := `,"` + name + `":{"`
+	any := false
+	for _, c := range jsonOrder {
+		start := len(dst)
+		dst = append(append(append(dst, key...), c.String()...), `":`...)
+		mark := len(dst)
+		if dst = value(dst, c); len(dst) == mark {
+			dst = dst[:start]
+			continue
+		}
+		key, any = `,"`, true
+	}
+	if any {
+		dst = append(dst, '}')
+	}
+	return dst
 }
 
 func appendTime(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, jsonTime) }

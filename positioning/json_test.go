@@ -39,6 +39,22 @@ func TestAppendJSON(t *testing.T) {
 	}
 }
 
+func TestAppendJSONWithSky(t *testing.T) {
+	f := NewFix(time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC), geo.Point{Lat: 36, Lon: 120})
+	var sky Sky
+	const bare = `{"time":"2026-11-23T04:05:06.000Z","lat":36.0000000,"lon":120.0000000,"accepted":true,"reason":""`
+	if got := string(AppendJSONWithSky(nil, f, &sky)); got != bare+"}" {
+		t.Errorf("nothing in view: %s", got)
+	}
+	sky.Tracked[BeiDou], sky.MeanCN0[BeiDou], sky.MaxCN0[BeiDou], sky.Signals[BeiDou] = 9, 38, 45, 1<<1|1<<3|1<<11
+	sky.Tracked[GPS], sky.MeanCN0[GPS], sky.MaxCN0[GPS] = 7, 40, 44
+	sky.Signals[SBAS] = 1 << 1 // has no names
+	want := bare + `,"signals":{"beidou":["B1I","B1C","B2I"]},"cn0_dbhz":{"beidou":{"tracked":9,"mean":38,"max":45},"gps":{"tracked":7,"mean":40,"max":44}}}`
+	if got := string(AppendJSONWithSky(nil, f, &sky)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // TestAppendJSONIsJSON: any fix gives valid JSON whose numbers are the fix's, to the decimals written.
 func TestAppendJSONIsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -55,15 +55,19 @@ func TestRecordingsExpected(t *testing.T) {
 	}
 }
 
-// TestRecordingsGolden holds every field of decode's lines.
+// TestRecordingsGolden holds every field of decode's lines, evidence included.
 func TestRecordingsGolden(t *testing.T) {
 	for _, name := range names(t) {
 		t.Run(name, func(t *testing.T) {
-			fixes, _ := decodeAll(readRecording(t, recordings+name+".nmea"))
+			d := NewDecoder(DecoderConfig{Skies: true})
 			var got []byte
-			for _, f := range fixes {
-				got = append(AppendJSON(got, f), '\n')
+			take := func(fixes []Fix) {
+				for i, f := range fixes {
+					got = append(AppendJSONWithSky(got, f, &d.Skies()[i]), '\n')
+				}
 			}
+			take(d.Write(readRecording(t, recordings+name+".nmea"), time.Time{}))
+			take(d.Flush())
 			golden := recordings + name + ".golden.jsonl"
 			if *update {
 				if err := os.WriteFile(golden, got, 0o644); err != nil {

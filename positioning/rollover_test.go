@@ -32,7 +32,7 @@ func TestRolloverRecordings(t *testing.T) {
 		{"two cycles", "april6-2019.log", day(2026, 11, 23), time.Date(2038, 11, 21, 0, 2, 31, 99e6, time.UTC), true},
 		{"before all", "april6-2019.log", day(1995, 1, 1), time.Date(1999, 8, 22, 0, 2, 31, 99e6, time.UTC), false},
 		{"right as sent", "gp-320fw-2019-04-06-overflow.log", day(2019, 4, 6), time.Date(2019, 4, 6, 23, 57, 23, 20e6, time.UTC), false},
-		{"a day is no cycle", "gp-320fw-2019-04-06-overflow.log", day(2019, 4, 7), time.Date(2019, 4, 6, 23, 57, 23, 20e6, time.UTC), false},
+		{"late on the day", "gp-320fw-2019-04-06-overflow.log", day(2019, 4, 7).Add(-time.Second), time.Date(2019, 4, 6, 23, 57, 23, 20e6, time.UTC), false},
 		{"years before", "gp-320fw-2019-04-06-overflow.log", day(2026, 11, 23), time.Date(2038, 11, 20, 23, 57, 23, 20e6, time.UTC), true},
 	}
 	for _, tt := range tests {
@@ -81,7 +81,7 @@ func TestRolloverProperties(t *testing.T) {
 		if len(fixes) != 1 {
 			t.Fatalf("%d fixes", len(fixes))
 		}
-		moved, first := fixes[0].Time.Sub(sent), asOf.Add(-24*time.Hour)
+		moved, first := fixes[0].Time.Sub(sent), asOf.Truncate(24*time.Hour)
 		if moved < 0 || moved%cycle != 0 || fixes[0].Time.Before(first) || moved > 0 && !fixes[0].Time.Add(-cycle).Before(first) {
 			t.Fatalf("%v as of %v became %v", sent, asOf, fixes[0].Time)
 		}

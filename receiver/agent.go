@@ -22,7 +22,7 @@ const DefaultDrain = 3 * time.Second
 type Config struct {
 	Source         Source                    // required
 	Backups        []Source                  // further receivers by rank, all live; each is read all the time, one is used
-	Decoder        positioning.DecoderConfig // the zero value has the defaults
+	Decoder        positioning.DecoderConfig // the zero value has the defaults; AsOf does not count for a file
 	Setup          string                    // one of Setups: the module is told what to send; "" never writes to it
 	Rate           int                       // one of Rates: the fixes a second it is told to give; 0 is 1
 	Failover       time.Duration             // how long the receiver in use may give no accepted fix; 0 stands for DefaultFailover

@@ -34,8 +34,8 @@ type report struct {
 
 // decode makes fixes of receiver n's bytes and hands them on, until the feed ends.
 func (a *Agent) decode(n int, f *feed) {
-	d := positioning.NewDecoder(a.cfg.Decoder)
 	live := f.src.Live()
+	d := positioning.NewDecoder(a.decoderOf(f.src))
 	take := func(fixes []positioning.Fix, heard time.Time) {
 		a.outlet.take(n, a.note(n, d, fixes, heard), a.cfg.Now())
 	}
@@ -84,6 +84,16 @@ func (a *Agent) decode(n int, f *feed) {
 			}
 		}
 	}
+}
+
+// decoderOf configures the decoder of a source. The dates of a recording are what they are, however old; a receiver's are not
+// before the program's own.
+func (a *Agent) decoderOf(src Source) positioning.DecoderConfig {
+	cfg := a.cfg.Decoder
+	if _, recorded := src.(*file); recorded {
+		cfg.AsOf = time.Time{}
+	}
+	return cfg
 }
 
 // note quantizes fixes in place and remembers the last for the status page.

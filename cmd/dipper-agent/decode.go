@@ -17,10 +17,18 @@ import (
 
 type decodeCmd struct {
 	File string `arg:"" help:"A recording, packed by gzip or not; - for standard input." placeholder:"FILE|-"`
+	AsOf string `help:"Repair dates of wrapped week counters: the recording is of this day or later. Without it dates are given as the receiver sent them." placeholder:"YYYY-MM-DD"`
 }
 
 // Run prints the fixes of one recording.
 func (c *decodeCmd) Run(ctx context.Context, s command.Streams) error {
+	var asOf time.Time
+	if c.AsOf != "" {
+		var err error
+		if asOf, err = time.Parse(time.DateOnly, c.AsOf); err != nil {
+			return command.Usagef("--as-of: %q is not a date YYYY-MM-DD", c.AsOf)
+		}
+	}
 	in := s.In
 	if c.File != "-" {
 		f, err := os.Open(c.File)
@@ -35,7 +43,7 @@ func (c *decodeCmd) Run(ctx context.Context, s command.Streams) error {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	out := bufio.NewWriterSize(s.Out, 64<<10)
-	stats, err := decode(ctx, in, out)
+	stats, err := decode(ctx, in, out, asOf)
 	if flushed := out.Flush(); flushed != nil {
 		return fmt.Errorf("write fixes: %w", flushed)
 	}
@@ -47,13 +55,13 @@ func (c *decodeCmd) Run(ctx context.Context, s command.Streams) error {
 }
 
 // decode writes a line for each fix of in.
-func decode(ctx context.Context, in io.Reader, out io.Writer) (positioning.Stats, error) {
-	d := positioning.NewDecoder(positioning.DecoderConfig{})
+func decode(ctx context.Context, in io.Reader, out io.Writer, asOf time.Time) (positioning.Stats, error) {
+	d := positioning.NewDecoder(positioning.DecoderConfig{AsOf: asOf, Skies: true})
 	buf := make([]byte, 64<<10)
 	var line []byte
 	print := func(fixes []positioning.Fix) error {
-		for _, f := range fixes {
-			line = append(positioning.AppendJSON(line[:0], f), '\n')
+		for i, f := range fixes {
+			line = append(positioning.AppendJSONWithSky(line[:0], f, &d.Skies()[i]), '\n')
 			if _, err := out.Write(line); err != nil {
 				return fmt.Errorf("write fixes: %w", err)
 			}
@@ -87,6 +95,9 @@ func summary(s positioning.Stats) string {
 	})
 	fmt.Fprintf(&b, "%d epochs", e.Closed)
 	counts(&b, "without", []named{{"fix", e.NoFix}, {"date", e.NoDate}})
+	if e.Rollovers > 0 {
+		fmt.Fprintf(&b, "%d epochs with a date moved by 1024 weeks\n", e.Rollovers)
+	}
 	fmt.Fprintf(&b, "%d fixes, %d accepted", s.Fixes, s.Verdicts[positioning.Accepted])
 	var refused []named
 	for v, n := range s.Verdicts {

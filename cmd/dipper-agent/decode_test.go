@@ -112,6 +112,24 @@ func TestDecodeWays(t *testing.T) {
 	}
 }
 
+// A receiver whose week counter wrapped is put right from the day that is given on; without one its dates stand.
+func TestDecodeAsOf(t *testing.T) {
+	const text = "$GPRMC,235959.000,A,4829.0005,N,00022.0015,E,0.15,212.28,110407,,,A*65\r\n" // 1024 weeks before 2026-11-25
+	for asOf, want := range map[string]string{"": "2007-04-11", "2007-04-11": "2007-04-11", "2007-04-12": "2026-11-25", "2026-11-25": "2026-11-25"} {
+		args := []string{"decode", "-"}
+		if asOf != "" {
+			args = append(args, "--as-of", asOf)
+		}
+		code, out, errs := call(t.Context(), strings.NewReader(text), args...)
+		if code != 0 || !strings.HasPrefix(out, `{"time":"`+want+`T23:59:59.000Z"`) {
+			t.Errorf("as of %q: code %d, %s%s", asOf, code, out, errs)
+		}
+		if moved := strings.Contains(errs, "1 epochs with a date moved"); moved != (want[:4] == "2026") {
+			t.Errorf("as of %q: summary %q", asOf, errs)
+		}
+	}
+}
+
 // Waiting for a pipe that says nothing, decode still ends when it is told to.
 func TestDecodeStops(t *testing.T) {
 	in, out, err := os.Pipe()

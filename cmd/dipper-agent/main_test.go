@@ -68,6 +68,7 @@ func TestExitCodes(t *testing.T) {
 		{"spool is a file", run("--source", "file:"+recording, "--spool", recording), 1, recording},
 		{"status address", run("--source", "file:"+recording, "--status", "256.0.0.1:1"), 1, "status address"},
 		{"decode without file", []string{"decode"}, 2, "<file>"},
+		{"decode as of no date", []string{"decode", recording, "--as-of", "2026-13-01"}, 2, "2026-13-01"},
 		{"decode no file", []string{"decode", recording + ".not"}, 1, "no such file"},
 		{"decode a directory", []string{"decode", dir}, 1, "is a directory"},
 		{"decode broken file", []string{"decode", cut}, 1, "unexpected EOF"},

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"dipper/cmd/internal/command"
+	"dipper/positioning"
 	"dipper/receiver"
 	"dipper/receiver/uplink"
 )
@@ -63,7 +64,8 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 		c.Setup, c.Rate = "", 0
 	}
 	agent, err := receiver.New(receiver.Config{
-		Source: sources[0], Backups: sources[1:], Failover: c.Failover, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
+		Decoder: positioning.DecoderConfig{AsOf: command.SourceDate()},
+		Source:  sources[0], Backups: sources[1:], Failover: c.Failover, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
 		Spool: c.Spool, Server: c.Server, Unit: c.Unit, Key: c.Key,
 		Version: name + " " + command.Version(), Status: c.Status, Setup: c.Setup, Rate: c.Rate, Linger: c.Linger, Drain: c.Drain, Log: log,
 	})

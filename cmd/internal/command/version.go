@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -19,6 +20,22 @@ func Version() string {
 		return info.Main.Version
 	}
 	return "dev"
+}
+
+// SourceDate is the day of the commit that the binary was built from, a day before which no clock can be right that it
+// meets; the zero time where the build did not record it.
+func SourceDate() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			t, _ := time.Parse(time.RFC3339, s.Value) // the zero time is the answer to what is no time
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 // VersionFlag prints the version and ends the program.
