@@ -12,8 +12,13 @@ const (
 	sameInstant nmea.TimeOfDay = 10
 	// enderConfirm is how many epochs in a row must end with the same sentence before it closes the next ones at once.
 	enderConfirm = 3
-	// maxEnderConfirm bounds its doubling after each disappointment.
-	maxEnderConfirm = 1 << 10
+	// maxEnderConfirm bounds its doubling each time that the ender was wrong.
+	maxEnderConfirm = 64
+	// oneDoubt is in how many epochs the ender may be followed by something once: a lost sentence makes that of a right one.
+	oneDoubt = 16
+	// zdaLag is how much later than its instant ZDA may say it is, exclusive: Trimble's R2 adds 50 ms, the time of sending.
+	// Source: a recording of one of 2017.
+	zdaLag nmea.TimeOfDay = 100
 	// minSilence and silenceShare say how long a line must be silent before an epoch is taken for finished: the longer of
 	// 100 ms and a fifth of the interval between epochs. 100 ms covers USB adapters, which deliver every 16 ms.
 	minSilence   = 100 * time.Millisecond
@@ -58,8 +63,13 @@ type assembler struct {
 	ordered bool  // leads has been decided
 
 	ender   mark
-	streak  int // epochs in a row that ended with ender
+	length  int // timed sentences in the latest epoch that ended with ender
+	streak  int // epochs that ended with ender since it was chosen
 	confirm int // streak needed
+	rival   mark
+	against int // epochs in a row that ended with rival
+	epochs  int // that could have held a fix
+	doubted int // epochs at the latest doubt
 
 	closedKey nmea.TimeOfDay // of the last epoch closed
 	decided   bool           // it had a position or the receiver's word that there is none
@@ -129,7 +139,7 @@ func (a *assembler) add(s nmea.Sentence) {
 			a.epoch.addGLL(m)
 		}
 	case *nmea.ZDA:
-		if a.enter(m.Time, kindZDA) {
+		if a.enter(a.lagging(m.Time), kindZDA) {
 			a.epoch.addZDA(m)
 		}
 	case *nmea.GST:
@@ -149,9 +159,15 @@ func (a *assembler) add(s nmea.Sentence) {
 	default:
 		return
 	}
-	if a.open && a.streak >= a.confirm && a.epoch.last == a.ender {
+	if a.open && a.ended() {
 		a.close(byEnder)
 	}
+}
+
+// ended reports whether the latest sentence is the one that ends an epoch. One timed sentence may be missing before it, not more: on
+// a plotter GGA may be the last of one instant and the first of the next.
+func (a *assembler) ended() bool {
+	return a.streak >= a.confirm && a.epoch.last == a.ender && a.epoch.length >= a.length-1
 }
 
 // addError takes GBS, which has a time, and makers' estimates, which have none.
@@ -186,12 +202,13 @@ func (a *assembler) enter(t nmea.TimeOfDay, k kind) bool {
 	a.epoch.tail = newLoose()
 	a.note(k)
 	a.epoch.timed = a.epoch.last
+	a.epoch.length++
 	return true
 }
 
 func (a *assembler) begin(t nmea.TimeOfDay) {
 	if a.pending.n > 0 && !a.leads && a.closedBy == byEnder {
-		a.distrust() // something came after the end
+		a.doubt() // something came after the end
 	}
 	if a.closedKey != nmea.NoTime {
 		if step := (t - a.closedKey + nmea.Day) % nmea.Day; step > 0 {
@@ -215,10 +232,31 @@ func (a *assembler) late() {
 	}
 }
 
+// doubt notes that sentences without a time came after the ender. Once in a while that only shows that the first timed sentence of
+// the next instant was lost.
+func (a *assembler) doubt() {
+	if a.doubted > 0 && a.epochs-a.doubted <= oneDoubt {
+		a.distrust()
+	}
+	a.doubted = a.epochs
+}
+
 // distrust forgets the ender and asks for more confirmation next time.
 func (a *assembler) distrust() {
 	a.streak, a.ender = 0, mark{}
 	a.confirm = min(2*a.confirm, maxEnderConfirm)
+}
+
+// lagging is the instant that a ZDA belongs to.
+func (a *assembler) lagging(t nmea.TimeOfDay) nmea.TimeOfDay {
+	key := a.closedKey
+	if a.open {
+		key = a.epoch.key
+	}
+	if key != nmea.NoTime && t != nmea.NoTime && t >= key && t < key+zdaLag {
+		return key
+	}
+	return t
 }
 
 // untimed is where a sentence without a time belongs.
@@ -305,13 +343,25 @@ func (a *assembler) settleOrder(why cause) {
 	}
 }
 
+// learn takes the last sentence of an epoch for the one that ends all of them. One that has proven itself stays until another has: in
+// single epochs it may just have been lost.
 func (a *assembler) learn(end mark, why cause) {
+	if why == byEnd || !a.epoch.positional() {
+		return
+	}
+	a.epochs++
 	switch {
-	case why == byEnd:
 	case end == a.ender:
 		a.streak++
-	case why != byEnder:
-		a.ender, a.streak = end, 1
+		a.length, a.against = a.epoch.length, 0
+		return
+	case end == a.rival:
+		a.against++
+	default:
+		a.rival, a.against = end, 1
+	}
+	if a.streak < a.confirm || a.against >= enderConfirm {
+		a.ender, a.length, a.streak, a.against = end, a.epoch.length, a.against, 0
 	}
 }
 

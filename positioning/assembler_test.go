@@ -3,6 +3,7 @@ package positioning
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,90 @@ func TestCyclesLive(t *testing.T) {
 				now = time.Date(2026, 11, 23, 4, 0, n+1, 0, time.UTC)
 			}
 		})
+	}
+}
+
+// TestRateChange: a module that is told to give ten fixes a second in place of one goes on giving each fix with its own last
+// sentence; what was learnt of the cycle still holds.
+func TestRateChange(t *testing.T) {
+	for name, c := range cycles {
+		t.Run(name, func(t *testing.T) {
+			d := NewDecoder(DecoderConfig{})
+			at := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
+			for n := range 60 {
+				var burst strings.Builder
+				for _, s := range c {
+					burst.WriteString(line(strings.Replace(s, "%s", at.Format("150405.00"), 1)))
+				}
+				got := len(d.Write([]byte(burst.String()), at))
+				if n > enderConfirm && got != 1 { // the one before comes with the first
+					t.Fatalf("instant %d at %v: %d fixes with its last sentence, want one", n, at, got)
+				}
+				step := time.Second
+				if n >= 20 {
+					step /= 10
+				}
+				at = at.Add(step)
+			}
+			if s := d.Stats(); s.Epochs.Late != 0 || s.Epochs.BySilence != enderConfirm {
+				t.Errorf("%+v", s.Epochs)
+			}
+		})
+	}
+}
+
+// TestLostSentences: one sentence in fifty is lost on a bad line. The ender that was learnt is not given up for that.
+func TestLostSentences(t *testing.T) {
+	const seconds = 500
+	for name, c := range cycles {
+		lost := 0
+		var in strings.Builder
+		for n := range seconds {
+			for _, s := range strings.SplitAfter(c.at(n), "\n") {
+				if lost++; lost%50 != 0 {
+					in.WriteString(s)
+				}
+			}
+		}
+		fixes, stats := decode(t, in.String())
+		if len(fixes) != seconds {
+			t.Errorf("%s: %d fixes, want %d", name, len(fixes), seconds)
+		}
+		if stats.Epochs.ByEnder < seconds*3/4 {
+			t.Errorf("%s: only %d of %d instants closed by their last sentence", name, stats.Epochs.ByEnder, seconds)
+		}
+	}
+}
+
+// TestZDALags: Trimble's R2 stamps ZDA with the time of sending, 50 ms after the instant; it is the same instant's.
+func TestZDALags(t *testing.T) {
+	data := string(readRecording(t, filepath.Join(sharedData(t, "nmea/recordings"), "trimble-r2-2017.nmea")))
+	fixes, stats := decode(t, data)
+	if len(fixes) != 34 || stats.Epochs.ByEnder < 30 {
+		t.Errorf("%d fixes, %+v", len(fixes), stats.Epochs)
+	}
+}
+
+// TestColdStart: receivers that begin in 1980 or years ago, as their recordings show, give no fix of then.
+func TestColdStart(t *testing.T) {
+	for _, tt := range []struct {
+		file  string
+		fixes int
+		day   string // of all of them
+	}{
+		{"nmea/gpsd/rgm3800.log", 2, "2008-08-21"},                              // status V on 1980-01-05
+		{"nmea/gpsd/geos-1m.log", 7, "2010-07-09"},                              // status V on 2008-01-01
+		{"nmea/recordings/phone-agps-coldstart-2016.nmea.gz", 49, "2016-03-14"}, // status V on 2012-07-01
+	} {
+		fixes, _ := decode(t, string(readRecording(t, filepath.Join(sharedData(t, ""), tt.file))))
+		if len(fixes) != tt.fixes {
+			t.Errorf("%s: %d fixes, want %d", tt.file, len(fixes), tt.fixes)
+		}
+		for _, f := range fixes {
+			if got := f.Time.Format(time.DateOnly); got != tt.day {
+				t.Errorf("%s: a fix of %s, want %s", tt.file, got, tt.day)
+			}
+		}
 	}
 }
 

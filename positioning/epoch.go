@@ -35,6 +35,7 @@ type epoch struct {
 	counts  [16]uint8 // sentences by kind
 	last    mark      // the latest sentence
 	timed   mark      // the latest timed sentence
+	length  int       // timed sentences
 }
 
 // word is what one kind of sentence says of the fix in an epoch. One yes among several of the kind counts: receivers send a

@@ -125,10 +125,11 @@ const (
 	RefusedZeroIsland         // 0,0 as receivers write it for "unknown"
 	RefusedSameTime           // another fix of the same instant came before
 	RefusedDatum              // the receiver is set to a datum that is not WGS-84 within our error
+	RefusedBackward           // not later than the last accepted fix
 	numVerdicts
 )
 
-var verdictNames = [numVerdicts]string{"", "mode", "satellites", "hdop", "future", "past", "jump", "simulator", "manual", "zero_island", "same_time", "datum"}
+var verdictNames = [numVerdicts]string{"", "mode", "satellites", "hdop", "future", "past", "jump", "simulator", "manual", "zero_island", "same_time", "datum", "backward"}
 
 // String is the reason as in decode's output; "" for Accepted.
 func (v Verdict) String() string {

@@ -38,7 +38,7 @@ type GateConfig struct {
 	Earliest        time.Time     // the zero time stands for 2000-01-01
 	MaxSpeedMps     float64       // between two fixes
 	JumpSlackM      float64
-	JumpConfirm     int  // at least 1; a jump is believed at this many consistent fixes, so nobody is locked out
+	JumpConfirm     int  // at least 1; a jump, in place or back in time, is believed at this many consistent fixes, so nobody is locked out
 	MinMode         Mode // ModeUnknown and Mode2D take 2D; Mode3D refuses it. A fix of unknown mode passes.
 	RefuseEstimated bool // dead reckoning, accepted otherwise: a tunnel
 	AllowManual     bool // quality 7, mode M
@@ -50,7 +50,7 @@ type GateConfig struct {
 type Gate struct {
 	cfg    GateConfig
 	last   place // of the last accepted fix
-	rival  place // of the last fix that jumped
+	rival  place // of the last fix that jumped or went back in time
 	rivals int   // how many in a row that agree with each other
 	seen   time.Time
 }
@@ -139,29 +139,38 @@ func (g *Gate) quality(f Fix) Verdict {
 	return Accepted
 }
 
-// motion judges whether the vehicle can have come here from where it was. When it cannot, the fix is held against the ones
-// before it that could not either: as soon as JumpConfirm of them agree among themselves, the old place was the wrong one.
+// motion judges whether the vehicle can have come here from where it was, and whether time goes on: a receiver that corrects its
+// leap seconds tells some of them again. A fix that fails is held against the ones before it that failed: as soon as JumpConfirm
+// of them agree among themselves, the old place or the old time was the wrong one.
 func (g *Gate) motion(f Fix) Verdict {
 	here := place{at: f.Time, point: f.Point, errM: f.ErrM}
-	if g.cfg.MaxSpeedMps < 0 || g.last.at.IsZero() || g.reachable(g.last, here) {
+	known := !g.last.at.IsZero()
+	back := known && !here.at.After(g.last.at)
+	if !known || !back && g.reachable(g.last, here) {
 		g.last, g.rivals = here, 0
 		return Accepted
 	}
-	if g.rivals > 0 && g.reachable(g.rival, here) {
+	if g.rivals > 0 && here.at.After(g.rival.at) && g.reachable(g.rival, here) {
 		g.rivals++
 	} else {
 		g.rivals = 1
 	}
 	g.rival = here
-	if g.rivals < g.cfg.JumpConfirm {
-		return RefusedJump
+	switch {
+	case g.rivals >= g.cfg.JumpConfirm:
+		g.last, g.rivals = here, 0
+		return Accepted
+	case back:
+		return RefusedBackward
 	}
-	g.last, g.rivals = here, 0
-	return Accepted
+	return RefusedJump
 }
 
 // reachable allows for the speed over the time between, for the errors of both fixes (3 sigma), and for JumpSlackM.
 func (g *Gate) reachable(a, b place) bool {
+	if g.cfg.MaxSpeedMps < 0 {
+		return true
+	}
 	dt := math.Abs(b.at.Sub(a.at).Seconds())
 	slack := max(0, g.cfg.JumpSlackM)
 	if e := 3 * math.Hypot(a.errM, b.errM); e > slack { // false where one is unknown

@@ -98,7 +98,10 @@ func TestGateMotion(t *testing.T) {
 		{"believed at once", GateConfig{JumpConfirm: 1}, []step{{0, 0, 0}, {1, 5000, 0}}},
 		{"jumps that do not agree", GateConfig{}, []step{{0, 0, 0}, {1, 5000, RefusedJump}, {2, -5000, RefusedJump}, {3, 9000, RefusedJump}, {4, 20, 0}}},
 		{"a return in between starts again", GateConfig{}, []step{{0, 0, 0}, {1, 5000, RefusedJump}, {2, 5010, RefusedJump}, {3, 10, 0}, {4, 5000, RefusedJump}}},
-		{"backwards in time", GateConfig{}, []step{{100, 0, 0}, {0, 100, 0}}},
+		{"a leap second corrected", GateConfig{}, []step{{10, 0, 0}, {11, 10, 0}, {10, 20, RefusedBackward}, {11, 30, RefusedBackward}, {12, 40, 0}}},
+		{"the clock set back", GateConfig{}, []step{{1e8, 0, 0}, {0, 9000, RefusedBackward}, {1, 9010, RefusedBackward}, {2, 9020, 0}, {3, 9030, 0}}},
+		{"one fix of an old time", GateConfig{}, []step{{10, 0, 0}, {5, 0, RefusedBackward}, {11, 10, 0}, {5, 0, RefusedBackward}, {12, 20, 0}}},
+		{"back in time, whatever the place", GateConfig{MaxSpeedMps: -1}, []step{{10, 0, 0}, {5, 50000, RefusedBackward}, {6, 0, RefusedBackward}, {7, 0, 0}}},
 		{"a ferry of the air", GateConfig{MaxSpeedMps: 300}, []step{{0, 0, 0}, {1, 250, 0}}},
 		{"not judged", GateConfig{MaxSpeedMps: -1}, []step{{0, 0, 0}, {1, 50000, 0}}},
 	}
