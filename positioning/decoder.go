@@ -128,7 +128,7 @@ func (d *Decoder) take(line []byte) {
 	case *nmea.TXT:
 		d.text(m)
 	case *nmea.DTM:
-		d.datum = m.Code
+		keep(&d.datum, m.Code)
 	default:
 		d.assembler.add(s)
 		d.collect()
@@ -143,8 +143,15 @@ var antennaTexts = [...]string{"ANTENNA ", "ANTSTATUS="}
 func (d *Decoder) text(m *nmea.TXT) {
 	for _, start := range antennaTexts {
 		if state, ok := strings.CutPrefix(m.Text, start); ok {
-			d.antenna = state
+			keep(&d.antenna, state)
 		}
+	}
+}
+
+// keep stores a text out of a sentence, whose memory the next one takes.
+func keep(to *string, text string) {
+	if *to != text {
+		*to = strings.Clone(text)
 	}
 }
 

@@ -218,7 +218,7 @@ func (p *Parser) done(m gonmea.Sentence) (gonmea.Sentence, error) {
 
 func (p *Parser) fault(s gonmea.BaseSentence, i int, reason string) {
 	if p.err == nil {
-		p.err = &SyntaxError{Sentence: s.Prefix(), Field: i + 1, Value: text(s, i), Reason: reason}
+		p.err = &SyntaxError{Sentence: strings.Clone(s.Prefix()), Field: i + 1, Value: strings.Clone(text(s, i)), Reason: reason}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	gonmea "github.com/adrianmo/go-nmea"
 )
@@ -45,6 +46,7 @@ type Sentence = gonmea.Sentence
 // sentence of that type overwrites. Not safe for concurrent use.
 type Parser struct {
 	lib   gonmea.SentenceParser
+	line  []byte // the sentence in hand; strings of the result lie in it
 	stats ParserStats
 	err   *SyntaxError // the first grave fault of the sentence in hand
 
@@ -79,7 +81,7 @@ func NewParser() *Parser {
 func (p *Parser) Stats() ParserStats { return p.stats }
 
 // Parse reads one sentence from '$' or '#' to the checksum, as a Framer gives it. The result and its strings are valid until the
-// next call. The error is ErrUnsupported, a *SyntaxError, or go-nmea's own; a value never comes with an error.
+// next call, which writes over them: clone what is to be kept. The error, which may be kept, is ErrUnsupported, a *SyntaxError, or go-nmea's own; a value never comes with an error.
 func (p *Parser) Parse(sentence []byte) (s Sentence, err error) {
 	if !supported(sentence) {
 		p.stats.Unsupported++
@@ -95,7 +97,8 @@ func (p *Parser) Parse(sentence []byte) (s Sentence, err error) {
 	if sentence[0] == '#' {
 		return p.count(p.parseLog(sentence))
 	}
-	line := string(sentence)
+	p.line = append(p.line[:0], sentence...)
+	line := unsafe.String(&p.line[0], len(p.line)) // go-nmea wants a string, and one made for each sentence is a third of all memory
 	if strings.IndexByte(line, gonmea.TagBlockSep) >= 0 {
 		// go-nmea takes a backslash anywhere for a tag block. The Framer has stepped over those; here it is text.
 		p.stats.Malformed++
@@ -174,7 +177,7 @@ func checkSum(s gonmea.BaseSentence, fields string) error {
 			return nil
 		}
 	}
-	return &SyntaxError{Sentence: s.Prefix(), Reason: "checksum does not fit"}
+	return &SyntaxError{Sentence: strings.Clone(s.Prefix()), Reason: "checksum does not fit"}
 }
 
 func addressOf(sentence []byte) string {

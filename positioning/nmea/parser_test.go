@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	gonmea "github.com/adrianmo/go-nmea"
+
 	"dipper/positioning/geo"
 )
 
@@ -386,6 +388,43 @@ func TestIdentify(t *testing.T) {
 		if got, ok := Identify(bad.sys, bad.n); ok {
 			t.Errorf("Identify(%d, %d) = %v, want none", bad.sys, bad.n, got)
 		}
+	}
+}
+
+// TestParserAllocates: beyond what go-nmea needs to split a sentence, nothing is allocated.
+func TestParserAllocates(t *testing.T) {
+	p := NewParser()
+	for _, in := range []string{
+		rmc, gll, "$GNGGA,000653.00,4404.12994,N,12118.84613,W,1,29,0.69,1109.2,M,,M,,*71", "$GNVTG,286.35,T,,M,0.00,N,0.00,K,A*29",
+		"$GNGSA,A,3,21,34,19,12,44,11,35,36,22,,,,1.05,0.69,0.79,4*0D", "$GBGSV,4,1,14,07,01,332,,11,23,316,,12,68,259,,19,17,055,23,5*7F",
+		"$GNZDA,055234.000,05,08,2026,00,00*46", "$GNGST,231408.00,32,0.19,0.12,97,0.049,0.078,0.088*43",
+		"$GNGNS,053232.438,3114.8789,N,12135.2442,E,ANNA,07,1.2,153.8,8.3,,0000*5F",
+	} {
+		sentence := []byte(in)
+		own := gonmea.SentenceParser{
+			ParsePrefix:   splitAddress,
+			CustomParsers: map[string]gonmea.ParserFunc{in[3:6]: func(s gonmea.BaseSentence) (gonmea.Sentence, error) { return &p.txt, nil }},
+		}
+		base := testing.AllocsPerRun(100, func() { _, _ = own.Parse(in) })
+		if got := testing.AllocsPerRun(100, func() { _, _ = p.Parse(sentence) }); got > base {
+			t.Errorf("%s: %v allocations, go-nmea alone %v", in, got, base)
+		}
+	}
+}
+
+// TestErrorsOutlive: an error may be kept, whatever is parsed after it.
+func TestErrorsOutlive(t *testing.T) {
+	p := NewParser()
+	_, err := p.Parse([]byte(sum("GNRMC,055234.000,A,4799.71890,N,12219.58362,W,0.00,286.35,050826,,,A,V")))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	before := strings.Clone(err.Error())
+	if _, err := p.Parse([]byte("$GBGSV,4,1,14,07,01,332,,11,23,316,,12,68,259,,19,17,055,23,5*7F")); err != nil {
+		t.Fatal(err)
+	}
+	if err.Error() != before {
+		t.Errorf("error became %q, was %q", err, before)
 	}
 }
 
