@@ -32,6 +32,10 @@ func (s *Spool) Read(from track.Seq, max int) (track.Batch, error) {
 	return b, nil
 }
 
+// Peek is Read for the unit's own use: it also gives fixes that are not on disk for good yet, and what it gives does not count as
+// handed out to the centre.
+func (s *Spool) Peek(from track.Seq, max int) (track.Batch, error) { return s.read(from, max, true) }
+
 // read is Read without noting what was handed out; with hidden it also reads what is not on disk for good yet.
 func (s *Spool) read(from track.Seq, max int, hidden bool) (track.Batch, error) {
 	max = min(max, track.MaxBatchFixes)

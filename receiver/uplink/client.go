@@ -127,6 +127,7 @@ type Client struct {
 	cfg Config
 
 	traffic atomic.Uint64
+	linger  atomic.Int64 // nanoseconds
 	mu      sync.Mutex
 	status  Status
 }
@@ -149,8 +150,13 @@ func NewClient(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("uplink: %w", err)
 	}
 	cfg.Log = cfg.Log.With(slog.String("unit", cfg.Unit), slog.String("server", cfg.URL))
-	return &Client{cfg: cfg, status: Status{Since: time.Now()}}, nil
+	c := &Client{cfg: cfg, status: Status{Since: time.Now()}}
+	c.SetLinger(cfg.Linger)
+	return c, nil
 }
+
+// SetLinger changes Config.Linger; a fix that waits already may do so for as long as it was to. Safe from any goroutine.
+func (c *Client) SetLinger(d time.Duration) { c.linger.Store(int64(d)) }
 
 // Status gives the present state. Safe from any goroutine.
 func (c *Client) Status() Status {

@@ -231,7 +231,7 @@ func (s *session) newest(todo track.Ranges, flush bool) (track.Range, time.Durat
 		if s.newSince.IsZero() {
 			s.newSince = time.Now()
 		}
-		if wait := cfg.Linger - time.Since(s.newSince); wait > 0 {
+		if wait := time.Duration(s.client.linger.Load()) - time.Since(s.newSince); wait > 0 {
 			return track.Range{}, wait
 		}
 	}
