@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dipper/positioning"
@@ -18,7 +19,8 @@ import (
 // sent after the next start.
 const DefaultDrain = 3 * time.Second
 
-// Config configures an Agent.
+// Config configures an Agent. The centre may put other values in the place of Interval, Hold, ThinErrorM, MaxBytesPerDay and Linger
+// while it runs (uplink.UnitSettings).
 type Config struct {
 	Source         Source                    // required
 	Backups        []Source                  // further receivers by rank, all live; each is read all the time, one is used
@@ -26,6 +28,7 @@ type Config struct {
 	Setup          string                    // one of Setups: the module is told what to send; "" never writes to it
 	Rate           int                       // one of Rates: the fixes a second it is told to give; 0 is 1
 	Failover       time.Duration             // how long the receiver in use may give no accepted fix; 0 stands for DefaultFailover
+	Interval       time.Duration             // at most one accepted fix in so much of the fixes' own time; 0 every fix
 	Hold           bool                      // keep a parked vehicle in its place
 	ThinErrorM     float64                   // spare the fixes that others explain to within so many metres; 0 spares none
 	Spool          string                    // required: the directory of the spool
@@ -49,11 +52,17 @@ type Agent struct {
 	sources  []Source // Config.Source and Config.Backups
 	setups   []*setup // of sources; nil: none
 	outlet   *outlet
+	visits   *visits
+	steering *steering
+	backlog  backlog
+
+	bytesPerDay atomic.Uint64 // the budget in force; 0 no limit
 
 	mu     sync.Mutex
 	spool  *spool.Spool   // nil before Run has opened it
 	client *uplink.Client // nil before Run
 	latest []report       // what the decoder of each source said last
+	rules  rules          // in force
 }
 
 // New checks cfg. It opens nothing: Run does.
@@ -81,6 +90,10 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{cfg: cfg, started: cfg.Now(), sources: append([]Source{cfg.Source}, cfg.Backups...)}
 	a.outlet = newOutlet(cfg, &a.counters)
+	a.visits = newVisits(cfg.Unit, &a.counters, cfg.Now)
+	a.steering = newSteering(&cfg, &a.counters, a.visits)
+	a.outlet.numbered = a.visits.observe
+	a.rules = cfg.rules()
 	a.latest = make([]report, len(a.sources))
 	a.setups = make([]*setup, len(a.sources))
 	for i, src := range a.sources {
@@ -100,7 +113,7 @@ func New(cfg Config) (*Agent, error) {
 func (a *Agent) newClient(sp *spool.Spool) (*uplink.Client, error) {
 	return uplink.NewClient(uplink.Config{
 		URL: a.cfg.Server, Unit: a.cfg.Unit, Key: a.cfg.Key, Agent: a.cfg.Version, Source: sp,
-		Linger: a.cfg.Linger, FlushTimeout: a.cfg.Drain, Log: a.cfg.Log,
+		Steering: a.steering, Linger: a.cfg.Linger, FlushTimeout: a.cfg.Drain, Log: a.cfg.Log,
 	})
 }
 
@@ -125,6 +138,11 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.mu.Lock()
 	a.spool, a.client = sp, client
 	a.mu.Unlock()
+	a.outlet.spool = sp
+	a.steering.adopt, a.steering.sync = a.adopt, sp.Sync
+	if err := a.steering.resume(sp); err != nil {
+		return err
+	}
 	var listener net.Listener
 	if a.cfg.Status != "" {
 		if listener, err = net.Listen("tcp", a.cfg.Status); err != nil {
@@ -134,17 +152,18 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 	a.cfg.Log.Info("agent", "version", a.cfg.Version, "sources", a.sources, "spool", a.cfg.Spool, "unacked", sp.Unacked().Count())
 
-	// Sending and the status page outlive ctx: they end after all that was read is in the spool.
+	// Sending and the status page outlive ctx: they end after all that was read is in the spool. What the centre says is
+	// put into force as long as it may say something.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var background sync.WaitGroup
+	steered, release := context.WithCancel(context.WithoutCancel(ctx))
+	var background, keeping sync.WaitGroup
+	keeping.Go(func() { a.steering.run(steered) })
 	background.Go(func() {
 		if err := client.Run(sending); err != nil {
 			a.cfg.Log.Error("the uplink ended", "err", err)
 		}
 	})
-	if a.cfg.MaxBytesPerDay > 0 {
-		background.Go(func() { a.spend(sending) })
-	}
+	background.Go(func() { a.spend(sending) })
 	if listener != nil {
 		background.Go(func() { a.serveStatus(sending, listener) })
 	}
@@ -154,6 +173,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	stop()
 	background.Wait() // the client goes on for Config.Drain
+	release()
+	keeping.Wait()
 	if left := sp.Stats().Unacked; left > 0 {
 		a.cfg.Log.Warn("stopped with fixes in the spool; they are sent after the next start", "fixes", left)
 	}
@@ -162,7 +183,6 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 // read takes the sources to their end, or to ctx's, and all that they gave to the disk.
 func (a *Agent) read(ctx context.Context, sp *spool.Spool) error {
-	a.outlet.spool = sp
 	fed := make([]error, len(a.sources))
 	var working sync.WaitGroup
 	for n, src := range a.sources {

@@ -17,7 +17,7 @@ const (
 // budget turns bytes into thrift, so that what is left of a day's budget lasts until midnight UTC by the host's clock. It is no
 // wall: what must be sent at the highest thrift is sent, and what was used before the program started is not known.
 type budget struct {
-	perDay uint64
+	perDay uint64 // 0 no limit
 	thrift int
 
 	day  time.Time // that is counted
@@ -44,6 +44,8 @@ func (b *budget) look(now time.Time, total uint64) int {
 		allowed = float64(b.perDay-used) / b.day.Add(day).Sub(now).Seconds()
 	}
 	switch {
+	case b.perDay == 0:
+		b.thrift = 0
 	case rate > allowed:
 		b.thrift = min(b.thrift+1, maxThrift)
 	case rate < allowed/thriftMargin:
@@ -52,11 +54,12 @@ func (b *budget) look(now time.Time, total uint64) int {
 	return b.thrift
 }
 
-// spend keeps the budget until ctx ends.
+// spend keeps the budget until ctx ends. The centre may change it, or lift it, at any time.
 func (a *Agent) spend(ctx context.Context) {
-	b := budget{perDay: a.cfg.MaxBytesPerDay}
+	var b budget
 	for sleep(ctx, budgetEvery) {
 		was := b.thrift
+		b.perDay = a.bytesPerDay.Load()
 		if is := b.look(a.cfg.Now(), a.client.Status().Bytes); is != was {
 			a.cfg.Log.Info("data budget", "thrift", is, "was", was, "bytes_per_day", b.perDay)
 			a.outlet.save(is)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,15 +21,22 @@ type centre struct {
 	t   testing.TB
 	web *httptest.Server
 
+	writing sync.Mutex
+
 	mu     sync.Mutex
 	series track.Series
 	held   track.Ranges
 	fixes  map[track.Seq]positioning.Fix
-	conns  map[*websocket.Conn]bool
-	closed bool // accepts nobody
-	mute   bool // takes batches, keeps and acknowledges none
+	conns  map[*websocket.Conn]bool // true: it has reported
+	closed bool                     // accepts nobody
+	mute   bool                     // takes batches, keeps and acknowledges none
 	agents []string
 	wg     sync.WaitGroup
+
+	orders  [][]byte // sent to whoever reports
+	reports []uplink.Report
+	told    []uplink.OnboardEvent // in the order in which they came
+	deaf    bool                  // acknowledges no events
 }
 
 const (
@@ -107,7 +115,7 @@ func (c *centre) serve(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	refuse := c.closed
 	if !refuse {
-		c.conns[ws] = true
+		c.conns[ws] = false
 	}
 	c.mu.Unlock()
 	if refuse {
@@ -144,24 +152,115 @@ func (c *centre) talk(ws *websocket.Conn) error {
 	welcome := uplink.AppendWelcome(nil, uplink.Welcome{Series: h.Series, Held: c.held})
 	c.agents = append(c.agents, h.Agent)
 	c.mu.Unlock()
+	if err := c.write(ws, welcome); err != nil {
+		return err
+	}
 	for {
-		if err := ws.WriteMessage(websocket.BinaryMessage, welcome); err != nil {
+		_, msg, err := ws.ReadMessage()
+		if err != nil {
 			return err
 		}
-		for welcome = nil; welcome == nil; {
-			_, msg, err := ws.ReadMessage()
-			if err != nil {
-				return err
-			}
-			b, err := uplink.DecodeBatch(msg)
-			if err != nil {
-				return fmt.Errorf("centre: %w", err)
-			}
-			if welcome, err = c.take(b); err != nil {
+		if err := c.hear(ws, msg); err != nil {
+			return err
+		}
+	}
+}
+
+// write sends a message; several goroutines may.
+func (c *centre) write(ws *websocket.Conn, msg []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return ws.WriteMessage(websocket.BinaryMessage, msg)
+}
+
+// order tells every unit something, now and whenever it connects.
+func (c *centre) order(msg []byte) {
+	c.mu.Lock()
+	c.orders = append(c.orders, msg)
+	var reported []*websocket.Conn
+	for ws, has := range c.conns {
+		if has {
+			reported = append(reported, ws)
+		}
+	}
+	c.mu.Unlock()
+	for _, ws := range reported {
+		_ = c.write(ws, msg) // a broken one comes back and is told then
+	}
+}
+
+// hear takes what an agent says after its hello.
+func (c *centre) hear(ws *websocket.Conn, msg []byte) error {
+	switch uplink.TypeOf(msg) {
+	case uplink.TypeReport:
+		r, err := uplink.DecodeReport(msg)
+		if err != nil {
+			return fmt.Errorf("centre: %w", err)
+		}
+		c.mu.Lock()
+		c.reports = append(c.reports, r)
+		var orders [][]byte
+		if !c.conns[ws] {
+			c.conns[ws], orders = true, c.orders
+		}
+		c.mu.Unlock()
+		for _, o := range orders {
+			if err := c.write(ws, o); err != nil {
 				return err
 			}
 		}
+	case uplink.TypeTold:
+		t, err := uplink.DecodeTold(msg)
+		if err != nil {
+			return fmt.Errorf("centre: %w", err)
+		}
+		c.mu.Lock()
+		c.told = append(c.told, t.Events...)
+		deaf := c.deaf
+		c.mu.Unlock()
+		var ids []string
+		for _, e := range t.Events {
+			ids = append(ids, e.ID)
+		}
+		ack, err := uplink.AppendToldAck(nil, uplink.ToldAck{IDs: ids})
+		if err != nil || deaf {
+			return err
+		}
+		return c.write(ws, ack)
+	default:
+		b, err := uplink.DecodeBatch(msg)
+		if err != nil {
+			return fmt.Errorf("centre: %w", err)
+		}
+		ack, err := c.take(b)
+		if err != nil || ack == nil {
+			return err
+		}
+		return c.write(ws, ack)
 	}
+	return nil
+}
+
+// report is the last that came.
+func (c *centre) report() uplink.Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.reports) == 0 {
+		return uplink.Report{}
+	}
+	return c.reports[len(c.reports)-1]
+}
+
+// toldIDs are the events that were told, each once.
+func (c *centre) toldIDs() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ids []string
+	for _, e := range c.told {
+		ids = append(ids, e.ID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // take holds a batch and returns its acknowledgement; nil while the centre is mute.

@@ -15,4 +15,14 @@ type Counters struct {
 	Switches   atomic.Uint64 // times that another receiver came into use, the first included
 	Thinned    atomic.Uint64 // fixes that the others explain
 	Dropped    atomic.Uint64 // fixes that the spool refused; the spool counts what it drops itself
+
+	Settings         atomic.Uint64 // settings of the centre that were put into force
+	SettingsRefused  atomic.Uint64 // and those that were wrong
+	FenceSets        atomic.Uint64 // sets of fences from the centre
+	FencesUnreadable atomic.Uint64 // fences in them that were left out
+	Notices          atomic.Uint64 // from the dispatcher
+	Events           atomic.Uint64 // decided on board and told to the driver
+	EventsDropped    atomic.Uint64 // of these, given up before the centre acknowledged them
+	FilesDamaged     atomic.Uint64 // of what the centre told and what was decided
+	SaveFailures     atomic.Uint64 // attempts to write them
 }

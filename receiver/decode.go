@@ -24,12 +24,14 @@ const unsetOffset = 100 * 365 * day
 
 // report is what a receiver's decoder has said, for the status page.
 type report struct {
-	fix     positioning.Fix // the last, refused ones included
-	at      time.Time       // when it came, by the host's clock; zero none did
-	heard   time.Time       // when the last byte came
-	stats   positioning.Stats
-	sky     positioning.Sky
-	antenna string
+	fix        positioning.Fix // the last, refused ones included
+	at         time.Time       // when it came, by the host's clock; zero none did
+	accepted   positioning.Fix // the last that was; its time is zero if none was
+	heard      time.Time       // when the last byte came
+	stats      positioning.Stats
+	sky        positioning.Sky
+	satellites []positioning.SkySatellite
+	antenna    string
 }
 
 // decode makes fixes of receiver n's bytes and hands them on, until the feed ends.
@@ -106,8 +108,12 @@ func (a *Agent) note(n int, d *positioning.Decoder, fixes []positioning.Fix, hea
 	defer a.mu.Unlock()
 	r := &a.latest[n]
 	r.stats, r.sky, r.antenna, r.heard = d.Stats(), d.Sky(), d.Antenna(), heard
-	if last := len(fixes) - 1; last >= 0 {
-		r.fix, r.at = fixes[last], heard
+	r.satellites = d.AppendSatellites(r.satellites[:0])
+	for _, f := range fixes {
+		r.fix, r.at = f, heard
+		if f.Verdict == positioning.Accepted {
+			r.accepted = f
+		}
 	}
 	return fixes
 }

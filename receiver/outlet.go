@@ -14,22 +14,32 @@ type appender interface {
 	Append(fixes []positioning.Fix) (track.Range, error)
 }
 
+// shaping is which fixes are sent, and as what.
+type shaping struct {
+	interval   time.Duration // at most one accepted fix in so much of the fixes' own time; 0 every fix
+	thinErrorM float64       // spare those that others explain to within so many metres; 0 spares none
+	hold       bool          // keep a parked vehicle in its place
+}
+
 // outlet is where the fixes of all receivers come together on their way into the spool: one receiver's are chosen, a parked
-// vehicle is held in its place, what the others explain is spared, and what is left gets its number. Safe for concurrent use.
+// vehicle is held in its place, one an interval is taken, what the others explain is spared, and what is left gets its number.
+// Safe for concurrent use.
 type outlet struct {
 	counters *Counters
 	log      *slog.Logger
-	names    []string // of the receivers
+	names    []string                             // of the receivers
+	numbered func(track.Range, []positioning.Fix) // told of fixes that have their numbers, in order; nil nobody
 
-	mu         sync.Mutex
-	spool      appender
-	priority   *priority
-	hold       *positioning.Hold    // nil: parked vehicles wander
-	thinner    *positioning.Thinner // nil: nothing is spared
-	thinErrorM float64              // as configured
-	thrift     int                  // see save
-	waiting    bool                 // the thinner has a fix that it has not decided on
-	out        []positioning.Fix
+	mu       sync.Mutex
+	spool    appender
+	priority *priority
+	shaping  shaping
+	hold     *positioning.Hold    // nil: parked vehicles wander
+	taken    time.Time            // of the accepted fix that the present interval began with
+	thinner  *positioning.Thinner // nil: nothing is spared
+	thrift   int                  // see save
+	waiting  bool                 // the thinner has a fix that it has not decided on
+	out      []positioning.Fix
 }
 
 func newOutlet(cfg Config, counters *Counters) *outlet {
@@ -38,12 +48,28 @@ func newOutlet(cfg Config, counters *Counters) *outlet {
 	for _, src := range cfg.Backups {
 		o.names = append(o.names, src.String())
 	}
-	if cfg.Hold {
-		o.hold = positioning.NewHold(positioning.HoldConfig{})
-	}
-	o.thinErrorM = cfg.ThinErrorM
-	o.thinner = o.newThinner()
+	o.adopt(cfg.rules().shaping)
 	return o
+}
+
+// adopt shapes the fixes from here on otherwise. What the rules before still held back is let go, so that nothing is lost.
+func (o *outlet) adopt(s shaping) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s == o.shaping {
+		return
+	}
+	o.out = o.out[:0]
+	o.flushLocked()
+	o.keepLocked()
+	if s.hold != o.shaping.hold {
+		o.hold = nil
+		if s.hold {
+			o.hold = positioning.NewHold(positioning.HoldConfig{})
+		}
+	}
+	o.shaping = s
+	o.thinner = o.newThinner()
 }
 
 // save thins harder, or less hard. Thrift 0 is as configured. Each further level doubles the error, and the time and the
@@ -59,8 +85,15 @@ func (o *outlet) save(thrift int) {
 	o.thinner = o.newThinner()
 }
 
+// saving is the thrift in force.
+func (o *outlet) saving() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.thrift
+}
+
 func (o *outlet) newThinner() *positioning.Thinner {
-	errM := o.thinErrorM
+	errM := o.shaping.thinErrorM
 	if o.thrift == 0 {
 		if errM == 0 {
 			return nil
@@ -71,7 +104,7 @@ func (o *outlet) newThinner() *positioning.Thinner {
 		errM = positioning.DefaultThinErrorM
 	}
 	factor := 1 << (o.thrift - 1)
-	if o.thinErrorM > 0 {
+	if o.shaping.thinErrorM > 0 {
 		factor *= 2
 	}
 	cfg := positioning.ThinnerConfig{
@@ -111,16 +144,24 @@ func (o *outlet) take(n int, fixes []positioning.Fix, now time.Time) {
 			o.counters.Standby.Add(1)
 			continue
 		}
-		o.shape(f)
+		o.pass(f)
 	}
 	o.keepLocked()
 }
 
-// shape passes f through hold and thinner to out.
-func (o *outlet) shape(f positioning.Fix) {
+// pass takes f through hold, interval and thinner to out. A refused fix has its reason to be seen, and no interval keeps it
+// back.
+func (o *outlet) pass(f positioning.Fix) {
 	if o.hold != nil {
 		f, _ = o.hold.Step(f)
 		f = track.Quantize(f)
+	}
+	if f.Verdict == positioning.Accepted {
+		if since := f.Time.Sub(o.taken); 0 <= since && since < o.shaping.interval {
+			o.counters.Thinned.Add(1)
+			return
+		}
+		o.taken = f.Time // also when a receiver's time went back
 	}
 	if o.thinner == nil {
 		o.out = append(o.out, f)
@@ -164,10 +205,14 @@ func (o *outlet) keepLocked() {
 	if len(o.out) == 0 {
 		return
 	}
-	if _, err := o.spool.Append(o.out); err != nil {
+	given, err := o.spool.Append(o.out)
+	if err != nil {
 		o.counters.Dropped.Add(uint64(len(o.out)))
 		o.log.Error("the spool took no fixes; they are lost", "fixes", len(o.out), "err", err)
 		return
 	}
 	o.counters.Spooled.Add(uint64(len(o.out)))
+	if o.numbered != nil {
+		o.numbered(given, o.out)
+	}
 }

@@ -12,8 +12,12 @@ import (
 
 func serve(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
 	t.Helper()
+	return serveRequest(h, http.MethodGet, path, "")
+}
+
+func serveRequest(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
 	return w
 }
 
@@ -25,29 +29,43 @@ func TestPageIsOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := a.Handler()
-	page := serve(t, h, "/")
-	if page.Code != http.StatusOK || !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") || !strings.Contains(page.Header().Get("Content-Security-Policy"), "default-src 'none'") {
-		t.Errorf("page: %d, %v", page.Code, page.Header())
+	size, all := 0, ""
+	for name, contentType := range pageTypes {
+		path := "/" + name
+		if name == "index.html" {
+			path = "/"
+		}
+		got := serve(t, h, path)
+		if got.Code != http.StatusOK || got.Header().Get("Content-Type") != contentType || !strings.Contains(got.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %d, %v", path, got.Code, got.Header())
+		}
+		size += got.Body.Len()
+		all += got.Body.String()
 	}
-	script := serve(t, h, "/page.js")
-	if script.Code != http.StatusOK || !strings.HasPrefix(script.Header().Get("Content-Type"), "text/javascript") {
-		t.Errorf("script: %d, %v", script.Code, script.Header())
-	}
-	if out := regexp.MustCompile(`(?i)(src|href|url|import|fetch)\s*[=(]?\s*["'(]*(https?:)?//`).FindString(page.Body.String() + script.Body.String()); out != "" {
+	if out := regexp.MustCompile(`(?i)(src|href|url|import|fetch)\s*[=(]?\s*["'(]*(https?:)?//`).FindString(all); out != "" {
 		t.Errorf("the page reaches outside: %s", out)
 	}
 	if other := serve(t, h, "/favicon.ico"); other.Code != http.StatusNotFound {
 		t.Errorf("/favicon.ico: %d", other.Code)
 	}
-	if size := len(pageHTML) + len(pageScript); size > 16<<10 {
-		t.Errorf("the page has %d bytes, want at most 16 KiB", size)
+	if size > 40_000 {
+		t.Errorf("the page has %d bytes, want at most 40 kB", size)
 	}
+}
+
+func pageFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // Chinese and English say the same things.
 func TestPageTexts(t *testing.T) {
 	keys := func(language string) map[string]bool {
-		_, rest, ok := strings.Cut(string(pageScript), "\n  "+language+": {")
+		_, rest, ok := strings.Cut(pageFile(t, "page.js"), "\n  "+language+": {")
 		body, _, end := strings.Cut(rest, "\n  },")
 		if !ok || !end {
 			t.Fatalf("no texts in %s", language)
@@ -67,7 +85,7 @@ func TestPageTexts(t *testing.T) {
 	if len(en) < 30 || len(zh) != len(en) {
 		t.Errorf("%d texts in English, %d in Chinese", len(en), len(zh))
 	}
-	for _, k := range regexp.MustCompile(`data-text="(\w+)"`).FindAllStringSubmatch(string(pageHTML), -1) {
+	for _, k := range regexp.MustCompile(`data-text="(\w+)"`).FindAllStringSubmatch(pageFile(t, "index.html"), -1) {
 		if !en[k[1]] {
 			t.Errorf("the page has %s, for which there is no text", k[1])
 		}

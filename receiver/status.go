@@ -1,14 +1,8 @@
 package receiver
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"dipper/positioning"
@@ -19,32 +13,50 @@ import (
 
 // Status is what the agent can say of itself, as /status writes it. Unknown values are absent.
 type Status struct {
-	Unit    string            `json:"unit"`
-	Version string            `json:"version,omitempty"`
-	Started time.Time         `json:"started"`
-	Source  SourceStatus      `json:"source"`           // the receiver in use
-	Others  []SourceStatus    `json:"others,omitempty"` // those that are not, by rank
-	Fix     json.RawMessage   `json:"fix,omitempty"`    // the last, as positioning.AppendJSON writes it
-	FixAge  *float64          `json:"fix_age_s,omitempty"`
-	Spool   *SpoolStatus      `json:"spool,omitempty"`
-	Link    *LinkStatus       `json:"link,omitempty"`
-	Counted map[string]uint64 `json:"counters"` // see metrics.go
+	Unit     string            `json:"unit"`
+	Version  string            `json:"version,omitempty"`
+	Started  time.Time         `json:"started"`
+	Source   SourceStatus      `json:"source"`           // the receiver in use
+	Others   []SourceStatus    `json:"others,omitempty"` // those that are not, by rank
+	Fix      json.RawMessage   `json:"fix,omitempty"`    // the last, as positioning.AppendJSON writes it
+	FixAge   *float64          `json:"fix_age_s,omitempty"`
+	Spool    *SpoolStatus      `json:"spool,omitempty"`
+	Link     *LinkStatus       `json:"link,omitempty"`
+	Settings SettingsStatus    `json:"settings"`
+	Fences   *FencesStatus     `json:"fences,omitempty"` // absent before the first set came from the centre
+	Events   []EventStatus     `json:"events,omitempty"` // the latest that were decided on board, newest first
+	Notice   *NoticeStatus     `json:"notice,omitempty"` // the dispatcher's last
+	Counted  map[string]uint64 `json:"counters"`         // see metrics.go
+}
+
+// SettingsStatus is what is in force, the centre's or the unit's own.
+type SettingsStatus struct {
+	Revision    uint64  `json:"revision"`          // of the centre's settings that came last; 0 none
+	Problem     string  `json:"problem,omitempty"` // why those are not in force
+	IntervalS   float64 `json:"interval_s"`
+	ThinErrorM  float64 `json:"thin_error_m"`
+	Hold        bool    `json:"hold"`
+	BytesPerDay uint64  `json:"max_bytes_per_day"`
+	LingerS     float64 `json:"linger_s"`
+	Thrift      int     `json:"thrift"` // how many times the data budget made the thinning harder
+}
+
+// NoticeStatus is what the dispatcher wants the driver to read.
+type NoticeStatus struct {
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+	Read bool      `json:"read"` // the driver said so
 }
 
 // SourceStatus is the receiver as the agent sees it.
 type SourceStatus struct {
-	Name    string               `json:"name"`
-	Silence *float64             `json:"silent_s,omitempty"` // since the last byte
-	Antenna string               `json:"antenna,omitempty"`  // "OK", "OPEN" or "SHORT" where the module says it
-	Sky     map[string]SkyStatus `json:"sky,omitempty"`      // by constellation
-	Setup   *SetupStatus         `json:"setup,omitempty"`
-}
-
-// SkyStatus is one constellation's satellites in view.
-type SkyStatus struct {
-	InView  int `json:"in_view"`
-	Tracked int `json:"tracked"`
-	MaxCN0  int `json:"max_cn0_dbhz,omitempty"` // of the strongest
+	Name       string               `json:"name"`
+	Silence    *float64             `json:"silent_s,omitempty"`   // since the last byte
+	Antenna    string               `json:"antenna,omitempty"`    // "OK", "OPEN" or "SHORT" where the module says it
+	Sky        map[string]SkyStatus `json:"sky,omitempty"`        // by constellation
+	Satellites []SatelliteStatus    `json:"satellites,omitempty"` // in view
+	Setup      *SetupStatus         `json:"setup,omitempty"`
 }
 
 // SpoolStatus is what is on disk.
@@ -52,15 +64,17 @@ type SpoolStatus struct {
 	Series   track.Series `json:"series"`
 	Oldest   track.Seq    `json:"oldest"`
 	Newest   track.Seq    `json:"newest"`
-	Unacked  uint64       `json:"unacked"` // fixes that the service has not said it holds
+	Unacked  uint64       `json:"unacked"`             // fixes that the service has not said it holds
+	Waiting  *float64     `json:"waiting_s,omitempty"` // how long before the last fix the oldest of these was
 	Bytes    int64        `json:"bytes"`
 	InMemory int          `json:"in_memory"`         // fixes that are not on disk yet
 	Failing  string       `json:"failing,omitempty"` // why the disk takes nothing
 }
 
-func spoolStatus(s spool.Stats) *SpoolStatus {
+func spoolStatus(s spool.Stats, waiting *float64) *SpoolStatus {
 	return &SpoolStatus{
-		Series: s.Series, Oldest: s.Oldest, Newest: s.Newest, Unacked: s.Unacked, Bytes: s.Bytes, InMemory: s.InMemory, Failing: s.Failing,
+		Series: s.Series, Oldest: s.Oldest, Newest: s.Newest, Unacked: s.Unacked, Waiting: waiting, Bytes: s.Bytes,
+		InMemory: s.InMemory, Failing: s.Failing,
 	}
 }
 
@@ -68,6 +82,7 @@ func spoolStatus(s spool.Stats) *SpoolStatus {
 type LinkStatus struct {
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`                // of connected
+	SinceS    *float64  `json:"since_s"`              // the same as seconds ago
 	LastError string    `json:"last_error,omitempty"` // why it is not connected, or was not
 }
 
@@ -75,14 +90,21 @@ type LinkStatus struct {
 func (a *Agent) Status() Status {
 	a.mu.Lock()
 	reports, sp, client := slices.Clone(a.latest), a.spool, a.client
+	for i := range reports {
+		reports[i].satellites = slices.Clone(reports[i].satellites)
+	}
 	a.mu.Unlock()
 	active := a.outlet.active()
 	latest := reports[active]
 	s := Status{
 		Unit: a.cfg.Unit, Version: a.cfg.Version, Started: a.started.UTC(),
-		Source:  a.sourceStatus(active, latest),
-		FixAge:  a.age(latest.at),
-		Counted: map[string]uint64{},
+		Source:   a.sourceStatus(active, latest),
+		FixAge:   a.age(latest.at),
+		Settings: a.settingsStatus(),
+		Fences:   a.steering.fencesStatus(latest.accepted),
+		Events:   a.visits.latestNews(a.age),
+		Notice:   a.steering.noticeStatus(),
+		Counted:  map[string]uint64{},
 	}
 	for n, r := range reports {
 		if n != active {
@@ -96,7 +118,7 @@ func (a *Agent) Status() Status {
 	var link uplink.Status
 	if sp != nil {
 		kept, link = sp.Stats(), client.Status()
-		s.Spool, s.Link = spoolStatus(kept), &LinkStatus{Connected: link.Connected, Since: link.Since.UTC(), LastError: link.LastError}
+		s.Spool, s.Link = spoolStatus(kept, a.backlog.age(sp, latest.fix.Time)), &LinkStatus{Connected: link.Connected, Since: link.Since.UTC(), SinceS: a.age(link.Since), LastError: link.LastError}
 	}
 	for _, c := range a.counts(kept, link) {
 		s.Counted[c.name] = c.value
@@ -109,8 +131,21 @@ func (a *Agent) Status() Status {
 	return s
 }
 
+func (a *Agent) settingsStatus() SettingsStatus {
+	a.mu.Lock()
+	r := a.rules
+	a.mu.Unlock()
+	revision, problem := a.steering.settingsTaken()
+	return SettingsStatus{
+		Revision: revision, Problem: problem, IntervalS: r.interval.Seconds(), ThinErrorM: r.thinErrorM, Hold: r.hold,
+		BytesPerDay: r.bytesPerDay, LingerS: r.linger.Seconds(), Thrift: a.outlet.saving(),
+	}
+}
+
 func (a *Agent) sourceStatus(n int, r report) SourceStatus {
-	s := SourceStatus{Name: a.sources[n].String(), Silence: a.age(r.heard), Antenna: r.antenna, Sky: sky(r.sky)}
+	s := SourceStatus{
+		Name: a.sources[n].String(), Silence: a.age(r.heard), Antenna: r.antenna, Sky: skyStatus(r.sky), Satellites: satelliteStatus(r.satellites),
+	}
 	if a.setups[n] != nil {
 		st := a.setups[n].Status()
 		s.Setup = &st
@@ -125,57 +160,4 @@ func (a *Agent) age(t time.Time) *float64 {
 	}
 	s := a.cfg.Now().Sub(t).Seconds()
 	return &s
-}
-
-func sky(s positioning.Sky) map[string]SkyStatus {
-	m := map[string]SkyStatus{}
-	for c := range positioning.NumConstellations {
-		if s.InView[c] > 0 {
-			m[c.String()] = SkyStatus{InView: int(s.InView[c]), Tracked: int(s.Tracked[c]), MaxCN0: int(s.MaxCN0[c])}
-		}
-	}
-	return m
-}
-
-// Handler serves the driver's page, /status as JSON, and /metrics in Prometheus' text format. It shows where the vehicle is: serve it on
-// loopback, or to a network that may know.
-func (a *Agent) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		body, err := json.MarshalIndent(a.Status(), "", "  ")
-		if err != nil { // a NaN, which no field can hold
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		respond(w, "application/json", append(body, '\n'))
-	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		respond(w, "text/plain; version=0.0.4; charset=utf-8", a.appendMetrics(nil))
-	})
-	handlePage(mux)
-	return mux
-}
-
-func respond(w http.ResponseWriter, contentType string, body []byte) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(body) // whoever asked is gone, which is his affair
-}
-
-// serveStatus serves Handler on l until ctx ends.
-func (a *Agent) serveStatus(ctx context.Context, l net.Listener) {
-	const slow = 5 * time.Second
-	server := &http.Server{Handler: a.Handler(), ReadTimeout: slow, WriteTimeout: slow, IdleTimeout: 2 * slow, MaxHeaderBytes: 8 << 10}
-	a.cfg.Log.Info("status page", "address", fmt.Sprintf("http://%s/", l.Addr()))
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		<-ctx.Done()
-		_ = server.Close() // an error of a listener that is closed all the same
-	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		a.cfg.Log.Error("status page ended", "err", err)
-	}
-	<-stopped
 }

@@ -57,6 +57,7 @@ func TestExitCodes(t *testing.T) {
 		{"two recordings", run("--source", "file:a", "--source", "file:b"), 2, "second receiver"},
 		{"bad failover", run("--failover", "0s"), 2, "--failover"},
 		{"bad thinning", run("--thin-error=-1"), 2, "--thin-error"},
+		{"bad interval", run("--interval=-1s"), 2, "--interval"},
 		{"bad maker", run("--setup", "garmin"), 2, "garmin"},
 		{"rate of a module that is left alone", run("--rate", "5"), 2, "only a module"},
 		{"odd rate", run("--setup", "casic", "--rate", "3"), 2, "rate 3"},

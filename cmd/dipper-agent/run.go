@@ -28,11 +28,12 @@ type runCmd struct {
 	Unit           string        `help:"This unit's id." required:"" placeholder:"ID"`
 	Key            string        `help:"This unit's key, as 'dipper unit add' printed it. Better given as DIPPER_KEY or in the config file, which no other user can read." required:"" placeholder:"KEY"`
 	Spool          string        `help:"Directory in which fixes wait until the service has them." required:"" placeholder:"DIR"`
+	Interval       time.Duration `help:"At most one accepted fix in so much of the fixes' own time; 0s every fix. The centre can change this and the next four." default:"0s"`
 	Hold           bool          `help:"Keep a parked vehicle in its place instead of sending how the receiver wanders."`
 	ThinError      float64       `help:"Spare the fixes that the others explain to within so many metres, 10 for instance; 0 spares none. A fix is then sent when the next is known." default:"0" placeholder:"METRES"`
 	MaxBytesPerDay uint64        `help:"Data budget of the link, both ways, from midnight to midnight UTC: near it fixes are thinned harder. A silent link alone uses 140000 without TLS; 0 is no limit." default:"0" placeholder:"BYTES"`
 	Linger         time.Duration `help:"How long a new fix may wait for others to share a message with: 10s at one fix a second cuts the data sent to a fifth." default:"0s"`
-	Status         string        `help:"Serve the driver's page, /status and /metrics here, such as 127.0.0.1:8090. They show where the vehicle is." placeholder:"HOST:PORT"`
+	Status         string        `help:"Serve the driver's page, /status and /metrics here, such as 127.0.0.1:8081. They show where the vehicle is." placeholder:"HOST:PORT"`
 	Drain          time.Duration `help:"How long to go on sending after the order to stop." default:"3s"`
 }
 
@@ -53,8 +54,8 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	if c.Failover <= 0 || !(c.ThinError >= 0) || math.IsInf(c.ThinError, 0) {
 		return command.Usagef("--failover must be positive, and --thin-error not negative")
 	}
-	if c.Drain <= 0 || c.Linger < 0 {
-		return command.Usagef("--drain and --linger must not be negative, and --drain not 0")
+	if c.Drain <= 0 || c.Linger < 0 || c.Interval < 0 {
+		return command.Usagef("--drain, --linger and --interval must not be negative, and --drain not 0")
 	}
 	if err := receiver.CheckSetup(c.Setup, c.Rate); err != nil {
 		return command.Usagef("--setup: %w", err)
@@ -65,7 +66,8 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	agent, err := receiver.New(receiver.Config{
 		Decoder: positioning.DecoderConfig{AsOf: command.SourceDate()},
-		Source:  sources[0], Backups: sources[1:], Failover: c.Failover, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
+		Source:  sources[0], Backups: sources[1:], Failover: c.Failover,
+		Interval: c.Interval, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
 		Spool: c.Spool, Server: c.Server, Unit: c.Unit, Key: c.Key,
 		Version: name + " " + command.Version(), Status: c.Status, Setup: c.Setup, Rate: c.Rate, Linger: c.Linger, Drain: c.Drain, Log: log,
 	})
