@@ -21,6 +21,7 @@ type module struct {
 	t      testing.TB
 	master *os.File
 	slave  *os.File // open, so that the line outlives its readers
+	hush   func()   // ends what speak began; nil: nothing
 }
 
 func plug(t testing.TB) *module {
@@ -54,6 +55,10 @@ func (m *module) say(b []byte) {
 
 // unplug hangs the line up. Twice is once.
 func (m *module) unplug() {
+	if m.hush != nil {
+		m.hush()
+		m.hush = nil
+	}
 	for _, f := range []*os.File{m.master, m.slave} {
 		if err := f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 			m.t.Error(err)
@@ -61,14 +66,16 @@ func (m *module) unplug() {
 	}
 }
 
-// rate is what the reader has set.
-func (m *module) rate() uint32 {
+// rate is what the reader has set, in bits a second; 0 if that is none of autoBauds, or the module is unplugged.
+func (m *module) rate() int {
 	state, err := unix.IoctlGetTermios(int(m.slave.Fd()), unix.TCGETS)
 	if err != nil {
-		m.t.Error(err)
 		return 0
 	}
-	return state.Cflag & unix.CBAUD
+	return map[uint32]int{
+		unix.B4800: 4800, unix.B9600: 9600, unix.B19200: 19200, unix.B38400: 38400, unix.B57600: 57600,
+		unix.B115200: 115200, unix.B230400: 230400, unix.B460800: 460800, unix.B921600: 921600,
+	}[state.Cflag&unix.CBAUD]
 }
 
 // link points path at the module, as udev does.
