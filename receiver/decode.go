@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	// idleEvery is how often a silent line is looked at, to close the instant that silence has finished.
-	idleEvery = 20 * time.Millisecond
+	// A line that is silent for quietAfter is looked at every idleEvery, to close the instant that silence has finished. The
+	// decoder takes no shorter silence for one, and a timer that goes off between a fast receiver's bytes costs more than they.
+	quietAfter = 100 * time.Millisecond
+	idleEvery  = 20 * time.Millisecond
 	// idleFor is how long after the last byte that goes on. The decoder's patience is shorter; after this nothing can
 	// happen until bytes come, and the agent sleeps.
 	idleFor = 2 * time.Second
@@ -50,7 +52,7 @@ func (a *Agent) decode(n int, f *feed) {
 		}
 		return t
 	}
-	idle := time.NewTimer(idleEvery)
+	idle := time.NewTimer(quietAfter)
 	defer idle.Stop()
 	var heard time.Time
 	for {
@@ -70,7 +72,7 @@ func (a *Agent) decode(n int, f *feed) {
 			take(d.Write(c.bytes, clock(c.at)), heard)
 			f.free <- c.bytes[:chunkSize]
 			if live {
-				idle.Reset(idleEvery)
+				idle.Reset(quietAfter)
 			}
 		case <-idle.C:
 			if !live {

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/tarm/serial"
+	"golang.org/x/sys/unix"
 )
 
 // errReplaced is the loss of a serial port whose path leads to another device now: it was pulled out and put in again.
@@ -35,7 +36,10 @@ func (s *serialPort) Open(context.Context) (Stream, error) {
 
 // line is an open serial port at one baud rate.
 type line struct {
-	port   *serial.Port
+	port *serial.Port // has set the line up, and is written to
+	// in is the same line opened once more, to be read from: the library's reads block in the kernel, and a thread that does so
+	// fifty times a second costs Go's scheduler more than all the decoding.
+	in     *os.File
 	path   string
 	device os.FileInfo // what path led to when it was opened
 }
@@ -45,24 +49,27 @@ func openLine(path string, baud int) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serial port %s: %w", path, err)
 	}
-	device, err := os.Stat(path)
+	in, err := os.OpenFile(path, unix.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("serial port %s: %w", path, err), port.Close())
+		return nil, errors.Join(fmt.Errorf("serial port: %w", err), port.Close())
 	}
-	return &line{port: port, path: path, device: device}, nil
+	l := &line{port: port, in: in, path: path}
+	if l.device, err = in.Stat(); err != nil {
+		return nil, errors.Join(fmt.Errorf("serial port: %w", err), l.Close())
+	}
+	return l, nil
 }
 
-// Read is a Stream's. The driver gives up after patience with no bytes at all, which the library shows as io.EOF; a line that
-// was hung up reads the same way, but at once and for ever.
+// Read is a Stream's. A line that was hung up gives io.EOF or an error.
 func (l *line) Read(p []byte) (int, error) {
-	n, err := l.port.Read(p)
-	switch {
-	case n > 0:
-		return n, nil
-	case err == nil || errors.Is(err, io.EOF):
+	if err := l.in.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	n, err := l.in.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, l.check()
 	}
-	return 0, err
+	return n, err
 }
 
 // check says whether a silent line is still there. Writing nothing sends nothing, but the kernel refuses even that on a line
@@ -84,4 +91,4 @@ func (l *line) check() error {
 // Write sends a command to the module.
 func (l *line) Write(p []byte) (int, error) { return l.port.Write(p) }
 
-func (l *line) Close() error { return l.port.Close() }
+func (l *line) Close() error { return errors.Join(l.in.Close(), l.port.Close()) }

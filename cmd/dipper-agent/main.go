@@ -1,8 +1,17 @@
 package main
 
-import "dipper/cmd/internal/command"
+import (
+	"runtime"
 
-func main() { command.Main(name, help, &root{}) }
+	"dipper/cmd/internal/command"
+)
+
+// main uses one processor: the agent has a hundredth of one's work to do, and Go's scheduler would take nearly as much again to
+// look for a second at every few bytes that a module sends.
+func main() {
+	runtime.GOMAXPROCS(1)
+	command.Main(name, help, &root{})
+}
 
 const (
 	name = "dipper-agent"
