@@ -20,80 +20,136 @@ import (
 	"dipper/positioning/track"
 )
 
-// A power cut may end the last segment at any byte: every whole record is there again, and nothing else.
+// A power cut may end the last segment at any byte, or leave zeros behind that byte where the file had grown already: every
+// whole record is there again, acknowledgements too, and nothing else.
 func TestTailTornAtAnyByte(t *testing.T) {
-	dir := t.TempDir()
-	s := mustOpen(t, dir, quick())
-	type end struct {
-		size  int64
-		last  track.Seq
-		acked track.Ranges
-	}
-	ends := []end{{0, 0, nil}, {s.current().size, 0, nil}}
-	var acked track.Ranges
-	n := 1
-	for _, count := range []int{1, 1, 5, 1, 2} {
-		r := mustAppend(t, s, fixesFrom(n, count)...)
-		n += count
-		ends = append(ends, end{s.current().size, r.Last, acked})
-		if err := s.Ack(track.Ranges{{First: r.Last, Last: r.Last}}); err != nil {
-			t.Fatal(err)
-		}
-		acked = acked.Add(track.Range{First: r.Last, Last: r.Last})
-		ends = append(ends, end{s.current().size, r.Last, acked})
-	}
-	name := s.current().name
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for cut := range len(data) + 1 {
-		var want end
-		for _, e := range ends {
-			if e.size <= int64(cut) {
-				want = e
+	for _, tc := range []struct {
+		name    string
+		earlier int  // finished segments before the last
+		sealed  bool // the last is finished too: the next had no directory entry yet
+	}{
+		{"only segment", 0, false}, {"third segment", 2, false}, {"sealed segment", 1, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir, ends := fillForCut(t, tc.earlier, tc.sealed)
+			names := segmentNames(t, dir)
+			name := names[tc.earlier]
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		torn := t.TempDir()
-		if err := os.WriteFile(filepath.Join(torn, name), data[:cut], fileMode); err != nil {
-			t.Fatal(err)
-		}
-		o := quick()
-		o.disk = newBrokenDisk(torn) // spares a thousand fsyncs
-		s := mustOpen(t, torn, o)
-		var whole track.Ranges
-		if want.last > 0 {
-			whole = upTo(want.last)
-		}
-		wantFixes(t, s, whole)
-		if got := s.Unacked(); !slices.Equal(got, whole.Subtract(want.acked)) {
-			t.Fatalf("cut at %d: unacked %v, want %v less %v", cut, got, whole, want.acked)
-		}
-		if r := mustAppend(t, s, fixAt(int(want.last)+1)); r.First != want.last+1 {
-			t.Fatalf("cut at %d: next number %d, want %d", cut, r.First, want.last+1)
-		}
-		s.Close()
-		wantFixes(t, mustOpen(t, torn, o), upTo(want.last+1))
+			for cut := range len(data) + 1 {
+				want := ends[0]
+				for _, e := range ends {
+					if e.size <= int64(cut) {
+						want = e
+					}
+				}
+				reopenTorn(t, dir, name, data[:cut], want)
+				if rest := make([]byte, len(data)-cut); len(rest) > 0 && cut%7 == 0 {
+					reopenTorn(t, dir, name, append(bytes.Clone(data[:cut]), rest...), want)
+				}
+			}
+		})
 	}
 }
 
-// Any damage to one byte costs at most the record it is in, is told, and never invents or changes a fix.
+// recordEnd is what is on the disk up to a byte of the last segment: the highest number, and what was acknowledged.
+type recordEnd struct {
+	size  int64
+	last  track.Seq
+	acked track.Ranges
+}
+
+// fillForCut writes a spool of some segments, with acknowledgements between the fixes, and says where each record of the last
+// segment ends; first comes what holds without that segment.
+func fillForCut(t *testing.T, earlier int, sealed bool) (dir string, ends []recordEnd) {
+	t.Helper()
+	dir = t.TempDir()
+	s := mustOpen(t, dir, ofUnit("net-1"))
+	n := track.Seq(0)
+	var acked track.Ranges
+	for range earlier {
+		n = mustAppend(t, s, fixesFrom(int(n)+1, 3)...).Last
+		acked = acked.Add(track.Range{First: n, Last: n})
+		if err := s.Ack(acked); err != nil {
+			t.Fatal(err)
+		}
+		nextSegment(t, s)
+	}
+	ends = append(ends, recordEnd{0, n, acked}, recordEnd{s.current().size, n, acked})
+	for _, count := range []int{1, 1, 5, 1, 2} {
+		r := mustAppend(t, s, fixesFrom(int(n)+1, count)...)
+		n = r.Last
+		ends = append(ends, recordEnd{s.current().size, n, acked})
+		if err := s.Ack(track.Ranges{{First: n, Last: n}}); err != nil {
+			t.Fatal(err)
+		}
+		acked = acked.Add(track.Range{First: n, Last: n})
+		ends = append(ends, recordEnd{s.current().size, n, acked})
+	}
+	if sealed {
+		nextSegment(t, s)
+		next := s.current().name
+		s.Close()
+		if err := os.Remove(filepath.Join(dir, next)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	return dir, ends
+}
+
+// reopenTorn opens a copy of the spool whose last segment is data, and fails the test unless it holds what want says, gives the
+// next number to the next fix, and has all of it after another restart.
+func reopenTorn(t *testing.T, from, name string, data []byte, want recordEnd) {
+	t.Helper()
+	dir := copyDir(t, from)
+	defer os.RemoveAll(dir) // there are thousands
+	if err := os.WriteFile(filepath.Join(dir, name), data, fileMode); err != nil {
+		t.Fatal(err)
+	}
+	o := quick()
+	o.disk = newBrokenDisk(dir) // spares thousands of fsyncs
+	s := mustOpen(t, dir, o)
+	var whole track.Ranges
+	if want.last > 0 {
+		whole = upTo(want.last)
+	}
+	wantFixes(t, s, whole)
+	if got := s.Unacked(); !slices.Equal(got, whole.Subtract(want.acked)) {
+		t.Fatalf("%d bytes: unacked %v, want %v less %v", len(data), got, whole, want.acked)
+	}
+	if r := mustAppend(t, s, fixAt(int(want.last)+1)); r.First != want.last+1 {
+		t.Fatalf("%d bytes: next number %d, want %d", len(data), r.First, want.last+1)
+	}
+	s.Close()
+	s = mustOpen(t, dir, o)
+	wantFixes(t, s, upTo(want.last+1))
+	s.Close()
+}
+
+// Any wrong bit costs at most the record it is in, is told, and never invents or changes a fix or an acknowledgement.
 func TestDamagedRecordIsToldAndSteppedOver(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, quick())
 	for n := 1; n <= 9; n += 3 {
 		mustAppend(t, s, fixesFrom(n, 3)...)
+		if err := s.Ack(track.Ranges{{First: track.Seq(n), Last: track.Seq(n)}}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	acked := track.Ranges{{First: 1, Last: 1}, {First: 4, Last: 4}, {First: 7, Last: 7}}
 	s.Close()
 	name := segmentName(s.Series(), 0)
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := headerBytes; at < len(data); at++ {
+	for bit := range 8 * len(data) {
 		bad := bytes.Clone(data)
-		bad[at] ^= 0x55
-		damaged := t.TempDir()
+		bad[bit/8] ^= 1 << (bit % 8)
+		damaged := copyDir(t, dir)
 		if err := os.WriteFile(filepath.Join(damaged, name), bad, fileMode); err != nil {
 			t.Fatal(err)
 		}
@@ -103,17 +159,21 @@ func TestDamagedRecordIsToldAndSteppedOver(t *testing.T) {
 		s := mustOpen(t, damaged, o)
 		got := all(t, s)
 		if len(got) != 9 && len(got) != 6 {
-			t.Fatalf("byte %d: %d fixes are left of 9", at, len(got))
+			t.Fatalf("bit %d: %d fixes are left of 9", bit, len(got))
 		}
 		for seq, f := range got {
 			if !f.Equal(fixAt(int(seq))) {
-				t.Fatalf("byte %d: fix %d became %+v", at, seq, f)
+				t.Fatalf("bit %d: fix %d became %+v", bit, seq, f)
+			}
+			if !s.Unacked().Contains(seq) && !acked.Contains(seq) {
+				t.Fatalf("bit %d: fix %d counts as acknowledged", bit, seq)
 			}
 		}
 		if !strings.Contains(log.String(), "damaged") && !strings.Contains(log.String(), "torn") {
-			t.Fatalf("byte %d: nothing was said: %s", at, log.String())
+			t.Fatalf("bit %d: nothing was said: %s", bit, log.String())
 		}
 		s.Close()
+		os.RemoveAll(damaged)
 	}
 }
 
@@ -530,4 +590,71 @@ func scanAll(tb testing.TB, data []byte) scan {
 		tb.Fatal(err)
 	}
 	return s
+}
+
+// An fsync that does not end is a failure of the disk: the alarm comes, fixes can be sent from a memory with a limit, and what
+// is in it gets to the disk when that works again.
+func TestStalledFsyncIsAFailure(t *testing.T) {
+	dir := t.TempDir()
+	d := newBrokenDisk(dir)
+	o := quick()
+	o.disk, o.MaxMemory, o.stall = d, 10, 20*time.Millisecond
+	s := mustOpen(t, dir, o)
+	mustAppend(t, s, fixesFrom(1, 5)...)
+	release := d.holdSyncs()
+	const n = 40
+	for i := 6; i <= n; i++ { // from the tenth on, Append waits for the fsync and gives it up
+		if _, err := s.Append(fixesFrom(i, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st := s.Stats()
+	if !strings.Contains(st.Failing, "fsync") || st.Failures != 1 || st.InMemory != o.MaxMemory || st.Newest != n {
+		t.Fatalf("with an fsync that hangs: %+v", st)
+	}
+	if want := uint64(n - 5 - o.MaxMemory); st.Dropped != want {
+		t.Fatalf("dropped %d, want %d", st.Dropped, want)
+	}
+	want := track.Ranges{{First: 1, Last: 5}, {First: n - 9, Last: n}}
+	wantFixes(t, s, want)
+	release()
+	eventually(t, "healing", func() bool { return s.Stats().Failing == "" && s.Stats().InMemory == 0 })
+	s.Close()
+	got := all(t, mustOpen(t, dir, quick())) // and what was written before the fsync hung, if the disk has it after all
+	for seq, f := range got {
+		if !f.Equal(fixAt(int(seq))) {
+			t.Fatalf("fix %d is %+v", seq, f)
+		}
+	}
+	for _, x := range want {
+		for seq := x.First; seq <= x.Last; seq++ {
+			if _, ok := got[seq]; !ok {
+				t.Errorf("fix %d is not on the disk after it healed", seq)
+			}
+		}
+	}
+}
+
+// Fixes that come faster than the disk takes them wait for it; the memory keeps its limit and nothing is dropped.
+func TestAppendWaitsForTheDiskWhenTheMemoryIsFull(t *testing.T) {
+	dir := t.TempDir()
+	d := newBrokenDisk(dir)
+	o := quick()
+	o.disk, o.MaxMemory, o.SyncEvery = d, 50, time.Hour
+	s := mustOpen(t, dir, o)
+	for i := 1; i <= 5000; i += 10 {
+		if _, err := s.Append(fixesFrom(i, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Stats().InMemory; got >= o.MaxMemory+10 {
+			t.Fatalf("%d fixes in memory, want %d and one Append at most", got, o.MaxMemory)
+		}
+	}
+	if st := s.Stats(); st.Dropped != 0 || st.Failures != 0 {
+		t.Fatalf("stats %+v", st)
+	}
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	wantFixes(t, s, upTo(5000))
 }

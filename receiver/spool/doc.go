@@ -18,6 +18,8 @@
 //   - Disk full or read-only: fixes stay in bounded memory, readable at once; Stats says so. As soon as the disk takes
 //     data again, all of them are written. On a full disk the oldest acknowledged segment makes room, and when the memory
 //     is half full the oldest of all. When the memory is full its oldest fix goes. What was not acknowledged is counted.
+//   - An fsync that takes half a minute is a failure of the disk too. Fixes that come faster than the disk takes them wait for it
+//     when the memory is full, so that a long recording does not fill it.
 //   - A disk that loses what it had confirmed, a restored image of a card, a kill while the disk took nothing: the spool
 //     may then give a number that the centre knows already. Reconcile finds out, before anything is sent, because the
 //     centre holds a number that this process never handed out: fixes with such numbers get new ones behind the centre's

@@ -32,7 +32,7 @@ func (s *Spool) keep() {
 				healPause = min(2*healPause, maxHealPauses*s.o.HealEvery)
 				s.heal()
 			}
-		case now.Sub(synced) >= s.o.SyncEvery:
+		case now.Sub(synced) >= s.o.SyncEvery || s.waiting() >= s.o.MaxMemory/2:
 			if s.sync() {
 				synced, healPause = time.Now(), s.o.HealEvery
 			}
@@ -79,6 +79,42 @@ func (s *Spool) dirtyLocked() bool {
 	return len(s.memory) > 0 || len(s.retired) > 0 || s.newNames || s.newState
 }
 
+// waiting is how many fixes wait for an fsync.
+func (s *Spool) waiting() int {
+	s.mu.Lock()
+	defer s.unlock()
+	return len(s.memory)
+}
+
+var errStalled = errors.New("an fsync does not end")
+
+// awaitRoom waits while the memory is full of fixes that wait for an fsync. An fsync that takes Options.stall is a failure of the
+// disk, also with room left: then fixes can be sent from the memory, which drops its oldest when it is full.
+func (s *Spool) awaitRoom() {
+	for {
+		s.mu.Lock()
+		left := s.o.stall
+		if !s.syncBegan.IsZero() {
+			left -= time.Since(s.syncBegan)
+		}
+		if s.sick == nil && left <= 0 {
+			s.failedLocked(errStalled)
+		}
+		full, synced := s.sick == nil && !s.closed && len(s.memory) >= s.o.MaxMemory, s.synced
+		s.unlock()
+		if !full {
+			return
+		}
+		signal(s.wake)
+		timer := time.NewTimer(left)
+		select {
+		case <-synced:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
 // Sync brings all that was appended to the disk before it returns, or says why that is not possible now.
 func (s *Spool) Sync() error {
 	s.sync()
@@ -101,12 +137,16 @@ func (s *Spool) sync() bool {
 	retired, active, names := s.retired, s.active, s.newNames
 	upTo, failures, wasSick := s.last, s.failures, s.sick != nil
 	s.retired, s.newNames, s.newState = nil, false, false
+	s.syncBegan = time.Now()
 	s.unlock()
 
 	err := syncFiles(s.o.disk, retired, active, names)
 
 	s.mu.Lock()
 	defer s.unlock()
+	s.syncBegan = time.Time{}
+	close(s.synced)
+	s.synced = make(chan struct{})
 	switch {
 	case wasSick || s.sick != nil || s.failures != failures: // a failure came before or meanwhile: the fixes in memory stay there
 		return false

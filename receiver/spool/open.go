@@ -41,7 +41,7 @@ func take(dir string, o Options) (*Spool, error) {
 	s := &Spool{
 		dir: dir, o: o, locked: locked,
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		closing: make(chan struct{}), done: make(chan struct{}),
+		closing: make(chan struct{}), done: make(chan struct{}), synced: make(chan struct{}),
 	}
 	s.mu.Lock()
 	err = s.recoverLocked()

@@ -17,6 +17,8 @@ const (
 	DefaultMaxMemory = 3600
 	// DefaultHealEvery is how often a disk that failed is tried again.
 	DefaultHealEvery = 5 * time.Second
+	// stallAfter is how long an fsync may take; then the disk counts as failed. A worn SD card that erases blocks takes seconds.
+	stallAfter = 30 * time.Second
 
 	minMaxBytes     = 64 << 10
 	maxSegmentBytes = 256 << 10
@@ -29,13 +31,14 @@ type Options struct {
 	MaxBytes  int64         // limit of all files; 0 is DefaultMaxBytes, at least 64 kB
 	KeepAcked time.Duration // how long acknowledged fixes are kept; 0 is DefaultKeepAcked, negative is not at all
 	SyncEvery time.Duration // shortest time between two fsyncs; 0 is DefaultSyncEvery, negative is no pause
-	MaxMemory int           // fixes kept in memory while the disk takes none; 0 is DefaultMaxMemory
+	MaxMemory int           // fixes kept in memory while the disk takes none, or until its fsync; 0 is DefaultMaxMemory
 	HealEvery time.Duration // pause between attempts to use a failed disk again; 0 is DefaultHealEvery
 	Unit      string        // whose fixes these are: a spool of another unit is not opened; "" opens any
 	Now       func() time.Time
 	Log       *slog.Logger // nil discards
 
-	disk disk // nil is the real one; tests break it
+	disk  disk          // nil is the real one; tests break it
+	stall time.Duration // 0 is stallAfter
 }
 
 func (o Options) withDefaults(dir string) Options {
@@ -60,6 +63,9 @@ func (o Options) withDefaults(dir string) Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.stall == 0 {
+		o.stall = stallAfter
 	}
 	if o.disk == nil {
 		o.disk = realDisk{dir: dir}

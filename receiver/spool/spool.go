@@ -33,6 +33,8 @@ type Spool struct {
 
 	mu        sync.Mutex
 	closed    bool
+	synced    chan struct{} // closed, and replaced, at the end of every fsync
+	syncBegan time.Time     // of the fsync under way, monotonic; zero if there is none
 	series    track.Series
 	last      track.Seq // highest number given
 	visible   track.Seq // highest number that may be read; never falls
@@ -135,13 +137,15 @@ func (s *Spool) inMemoryLocked() track.Ranges {
 	return r
 }
 
-// Append gives fixes the next numbers and returns these. It writes them and does not wait for the disk: they can be read
-// after the next fsync, or at once while the disk takes nothing. A fix that a batch cannot hold (track.ErrInvalid) refuses
+// Append gives fixes the next numbers and returns these. It writes them and does not wait for their fsync: they can be read
+// after the next one, or at once while the disk takes nothing. Only when Options.MaxMemory fixes wait for an fsync already, as
+// when a long recording is read, does Append wait for that. A fix that a batch cannot hold (track.ErrInvalid) refuses
 // all of them, and no number is used; apart from that and ErrClosed there is no error. The zero Range is for no fixes.
 func (s *Spool) Append(fixes []positioning.Fix) (track.Range, error) {
 	if len(fixes) == 0 {
 		return track.Range{}, nil
 	}
+	s.awaitRoom()
 	s.mu.Lock()
 	defer s.unlock()
 	if s.closed {
