@@ -104,6 +104,9 @@ func New(cfg Config) (*Agent, error) {
 			a.setups[i] = newSetup(cfg.Setup, cfg.Rate, cfg.Log.With("source", src))
 		}
 	}
+	if err := sharePorts(a.sources); err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
 	if _, err := a.newClient(nil); err != nil { // only to have it look at the configuration
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,9 +22,11 @@ type auto struct {
 	devices Devices
 	baud    int // 0 finds it out
 	log     *slog.Logger
+	taken   []string // paths of ports that other sources read
 
 	mu   sync.Mutex
 	good map[string]int // the rate at which sentences came last, by path
+	last int            // the latest of these: a module that moves to another port keeps its rate
 }
 
 func newAuto(o SourceOptions) *auto {
@@ -51,7 +55,7 @@ func (a *auto) Open(ctx context.Context) (Stream, error) {
 		if scan {
 			for _, p := range a.devices.Ports() {
 				path := p.Best()
-				if probing[path] {
+				if probing[path] || a.isTaken(path) {
 					continue
 				}
 				probing[path] = true
@@ -76,6 +80,18 @@ func (a *auto) Open(ctx context.Context) (Stream, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// isTaken reports whether another source reads the port: two readers would each get half of the bytes.
+func (a *auto) isTaken(path string) bool {
+	device, err := os.Stat(path)
+	if err != nil {
+		return false // opening it will tell
+	}
+	return slices.ContainsFunc(a.taken, func(other string) bool {
+		d, err := os.Stat(other)
+		return err == nil && os.SameFile(device, d)
+	})
 }
 
 // probe listens on one port until it talks, it is lost, or ctx ends.
@@ -104,11 +120,14 @@ func (a *auto) open(path string) (Stream, error) {
 		return openLine(path, a.baud)
 	}
 	a.mu.Lock()
-	good := a.good[path]
+	good, known := a.good[path]
+	if !known {
+		good = a.last
+	}
 	a.mu.Unlock()
 	return openAutobaud(path, good, a.log, func(baud int) {
 		a.mu.Lock()
-		a.good[path] = baud
+		a.good[path], a.last = baud, baud
 		a.mu.Unlock()
 	})
 }

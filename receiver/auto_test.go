@@ -105,3 +105,35 @@ func TestAutoStops(t *testing.T) {
 		t.Fatal("opened without a module")
 	}
 }
+
+// A port that another source names is left to it, by whichever of its names.
+func TestAutoLeavesNamedPortsAlone(t *testing.T) {
+	d := devices(t)
+	named, free := plug(t), plug(t)
+	named.link(filepath.Join(d.Dev, "ttyUSB0"))
+	free.link(filepath.Join(d.Dev, "ttyUSB1"))
+	all, other := parse(t, "auto", SourceOptions{Devices: d}), parse(t, named.path(), SourceOptions{})
+	if err := sharePorts([]Source{other, all}); err != nil {
+		t.Fatal(err)
+	}
+	named.say([]byte(epoch(0)))
+	free.say([]byte(epoch(1)))
+	read(t, all).waitFor(t, epoch(1))
+	read(t, other).waitFor(t, epoch(0))
+	if err := sharePorts([]Source{all, other, all}); err == nil {
+		t.Error("two auto were not refused")
+	}
+}
+
+// A module that moves to another port keeps its rate, and there the search begins with it.
+func TestAutoTakesTheRateAlong(t *testing.T) {
+	d := devices(t)
+	first := plug(t)
+	first.link(filepath.Join(d.Dev, "ttyUSB0"))
+	src := parse(t, "auto", SourceOptions{Devices: d}).(*auto)
+	src.last = 19200
+	r := read(t, src)
+	eventually(t, "the port to be open", func() bool { return first.rate() == 19200 })
+	first.say([]byte(epoch(0)))
+	r.waitFor(t, epoch(0))
+}

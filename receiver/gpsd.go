@@ -27,7 +27,7 @@ func parseGpsd(spec string) (Source, error) {
 	if _, err := address("tcp://"+rest, "tcp", true); err != nil {
 		return nil, fmt.Errorf("gpsd: %w", err)
 	}
-	return &gpsdClient{tcpClient{addr: rest, silence: tcpSilence}}, nil
+	return &gpsdClient{tcpClient{addr: rest, silence: silence{least: minSilence, most: maxSilence}}}, nil
 }
 
 func (g *gpsdClient) String() string { return "gpsd://" + g.addr }

@@ -13,9 +13,12 @@ import (
 const (
 	// dialTimeout bounds one attempt, so that a source which comes back is found within two seconds.
 	dialTimeout = 1500 * time.Millisecond
-	// tcpSilence is how long a TCP source may be silent before it is taken for dead and dialled again. A module speaks
-	// every second; the slowest setting on the market is one fix in ten seconds.
-	tcpSilence = 30 * time.Second
+	// minSilence and maxSilence bound how long a TCP source may be silent before it is taken for dead and dialled again; the
+	// slowest setting of modules on the market is one fix in ten seconds.
+	minSilence = 4 * time.Second
+	maxSilence = 30 * time.Second
+	// usualSilences is how many times the usual silence is too long.
+	usualSilences = 4
 	// maxDatagram is the most that IPv4 can carry in one.
 	maxDatagram = 64 << 10
 )
@@ -23,10 +26,13 @@ const (
 // errNoPeer is the loss of a TCP source whose other end said that it is finished.
 var errNoPeer = errors.New("closed by the other end")
 
+// keepAlive asks an idle peer every second whether it still knows the connection: one that was switched off and on says no.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: int(maxSilence / time.Second)}
+
 // tcpClient reads from a server that sends sentences: a mobile router, a serial-to-Ethernet box.
 type tcpClient struct {
 	addr    string
-	silence time.Duration
+	silence silence
 }
 
 func parseTCP(spec string) (Source, error) {
@@ -34,7 +40,7 @@ func parseTCP(spec string) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tcpClient{addr: addr, silence: tcpSilence}, nil
+	return &tcpClient{addr: addr, silence: silence{least: minSilence, most: maxSilence}}, nil
 }
 
 func (t *tcpClient) Live() bool     { return true }
@@ -42,32 +48,68 @@ func (t *tcpClient) Ends() bool     { return false }
 func (t *tcpClient) String() string { return "tcp://" + t.addr }
 
 func (t *tcpClient) Open(ctx context.Context) (Stream, error) {
-	d := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	d := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive}
 	conn, err := d.DialContext(ctx, "tcp", t.addr)
 	if err != nil {
+		t.silence.cut()
 		return nil, err
 	}
-	return &tcpStream{conn: conn, silence: t.silence, heard: time.Now()}, nil
+	t.silence.begin(time.Now())
+	return &tcpStream{conn: conn, silence: &t.silence}, nil
+}
+
+// silence says when a connection has been silent for too long. A path that broke comes back without a word: what the server
+// sends again waits for longer and longer, while a new connection works at once. So a source that spoke every second is
+// dialled again after seconds. That may be wrong, since modules fall silent too; then the silence was a usual one.
+type silence struct {
+	least, most time.Duration
+	usual       time.Duration // the longest after which bytes came, be it on the next connection
+	last        time.Time     // when bytes came; zero: unknown, or the path was broken since
+	since       time.Time     // when bytes came on this connection, or it was opened
+	spoke       bool          // bytes came on this connection
+}
+
+func (s *silence) begin(now time.Time) { s.since, s.spoke = now, false }
+
+// cut notes that there is no way to the server: the present silence is not a usual one.
+func (s *silence) cut() { s.last = time.Time{} }
+
+func (s *silence) heard(now time.Time) {
+	if !s.last.IsZero() {
+		s.usual = max(s.usual, now.Sub(s.last))
+	}
+	s.last, s.since, s.spoke = now, now, true
+}
+
+// over reports whether it is time to dial again, and after what silence.
+func (s *silence) over(now time.Time) (time.Duration, bool) {
+	limit := s.most
+	if s.spoke {
+		limit = min(max(s.least, usualSilences*s.usual), s.most)
+	}
+	return limit, now.Sub(s.since) > limit
 }
 
 type tcpStream struct {
 	conn    net.Conn
-	silence time.Duration
-	heard   time.Time // when the last byte came
+	silence *silence
 }
 
 func (s *tcpStream) Read(p []byte) (int, error) {
 	n, err := readConn(s.conn, p)
 	switch {
 	case n > 0:
-		s.heard = time.Now()
+		s.silence.heard(time.Now())
 		return n, nil
 	case errors.Is(err, io.EOF):
 		return 0, errNoPeer
-	case err == nil && time.Since(s.heard) > s.silence:
-		return 0, fmt.Errorf("nothing came for %v", s.silence)
+	case err != nil:
+		return 0, err
 	}
-	return 0, err
+	if limit, over := s.silence.over(time.Now()); over {
+		return 0, fmt.Errorf("nothing came for %v", limit)
+	}
+	return 0, nil
 }
 
 // Write sends a command to a module behind a serial-to-Ethernet box.

@@ -60,7 +60,7 @@ func TestTCPComesBack(t *testing.T) {
 func TestTCPSilence(t *testing.T) {
 	l := listenTCP(t, "127.0.0.1:0")
 	src := parse(t, "tcp://"+l.Addr().String(), SourceOptions{}).(*tcpClient)
-	src.silence = time.Millisecond
+	src.silence.most = time.Millisecond
 	s, err := src.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +76,61 @@ func TestTCPSilence(t *testing.T) {
 	eventually(t, "the byte", func() bool { n, _ := s.Read(buf[:]); return n == 1 })
 	if _, err := s.Read(buf[:]); !errors.Is(err, errNoPeer) {
 		t.Errorf("after the server's end: %v, want %v", err, errNoPeer)
+	}
+}
+
+// A connection that spoke and died without a word is replaced long before maxSilence.
+func TestTCPHalfOpen(t *testing.T) {
+	l := listenTCP(t, "127.0.0.1:0")
+	src := parse(t, "tcp://"+l.Addr().String(), SourceOptions{}).(*tcpClient)
+	src.silence.least = patience // else this takes seconds
+	r := read(t, src)
+	send(t, accept(t, l), epoch(0)) // stays open, and says nothing more
+	send(t, accept(t, l), epoch(1))
+	r.waitFor(t, epochs(0, 2))
+}
+
+func TestSilence(t *testing.T) {
+	tests := []struct {
+		name string
+		// Each letter is one second: b bytes, - nothing, o a connection was opened, x none could be.
+		play string
+		want int // seconds after which the present connection is given up
+	}{
+		{"nothing yet", "o", 30},
+		{"every second", "obbbbb", 4},
+		{"a greeting alone", "ob", 4},
+		{"every ten seconds", "ob---------b---------b", 30},
+		{"every two seconds", "ob-b-b", 8},
+		{"silent on the next connection too", "obbb----o", 30},
+		{"silent for a while, and dialled for nothing", "obbb----ob", 24},
+		{"the path was broken", "obbb----xxxxxxob", 4},
+		{"an hour of nothing", "obb" + strings.Repeat("-", 3600) + "b", 30},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := silence{least: minSilence, most: maxSilence}
+			now := time.Unix(1e9, 0)
+			for _, c := range tt.play {
+				switch c {
+				case 'b':
+					s.heard(now)
+				case 'o':
+					s.begin(now)
+				case 'x':
+					s.cut()
+				}
+				now = now.Add(time.Second)
+			}
+			last := now.Add(-time.Second)
+			want := time.Duration(tt.want) * time.Second
+			if _, over := s.over(last.Add(want)); over {
+				t.Errorf("given up within %v", want)
+			}
+			if limit, over := s.over(last.Add(want + 1)); !over || limit != want {
+				t.Errorf("given up after %v (%v), want after %v", limit, over, want)
+			}
+		})
 	}
 }
 

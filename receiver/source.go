@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -105,4 +106,25 @@ func address(spec, scheme string, needHost bool) (string, error) {
 		return "", fmt.Errorf("source %q: bad port %q", spec, port)
 	}
 	return addr, nil
+}
+
+// sharePorts sees to it that auto leaves the ports alone that other sources name.
+func sharePorts(sources []Source) error {
+	var all *auto
+	var named []string
+	for _, src := range sources {
+		switch src := src.(type) {
+		case *auto:
+			if all != nil {
+				return errors.New("source auto: given twice; both would take the same port")
+			}
+			all = src
+		case *serialPort:
+			named = append(named, src.path)
+		}
+	}
+	if all != nil {
+		all.taken = named
+	}
+	return nil
 }
