@@ -21,11 +21,14 @@ var pageFiles embed.FS
 // pageTypes are the files of the page by path, and what they are.
 var pageTypes = map[string]string{
 	"index.html": "text/html; charset=utf-8",
+	"page.css":   "text/css; charset=utf-8",
+	"words.js":   "text/javascript; charset=utf-8",
+	"sky.js":     "text/javascript; charset=utf-8",
 	"page.js":    "text/javascript; charset=utf-8",
 }
 
 // pagePolicy lets the page load nothing but its own files and the status, and nobody frame it.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; " +
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // Handler serves the driver's page, /status as JSON, and /metrics in Prometheus' text format; POST /notice/read with the id of a

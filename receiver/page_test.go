@@ -8,6 +8,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"dipper/geofence"
+	"dipper/positioning"
+	"dipper/receiver/uplink"
 )
 
 func serve(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
@@ -65,7 +70,7 @@ func pageFile(t *testing.T, name string) string {
 // Chinese and English say the same things.
 func TestPageTexts(t *testing.T) {
 	keys := func(language string) map[string]bool {
-		_, rest, ok := strings.Cut(pageFile(t, "page.js"), "\n  "+language+": {")
+		_, rest, ok := strings.Cut(pageFile(t, "words.js"), "\n  "+language+": {")
 		body, _, end := strings.Cut(rest, "\n  },")
 		if !ok || !end {
 			t.Fatalf("no texts in %s", language)
@@ -92,6 +97,31 @@ func TestPageTexts(t *testing.T) {
 	}
 }
 
+// Whatever the status can name has words.
+func TestPageNamesAll(t *testing.T) {
+	text := pageFile(t, "words.js")
+	var names []string
+	for v := positioning.Verdict(1); v.String() != positioning.Verdict(255).String(); v++ {
+		names = append(names, "why_"+v.String())
+	}
+	for _, k := range []geofence.Kind{geofence.Gate, geofence.Yard, geofence.Berth, geofence.Anchorage, geofence.Corridor, geofence.Zone} {
+		names = append(names, string(k))
+	}
+	for _, k := range []geofence.EventKind{geofence.Enter, geofence.Exit, geofence.Dwell, geofence.Overspeed} {
+		names = append(names, string(k))
+	}
+	for c := range positioning.NumConstellations {
+		if !strings.Contains(text, c.String()+": [") {
+			t.Errorf("no words for %s", c)
+		}
+	}
+	for _, n := range names {
+		if strings.Count(text, n+": \"") != 2 {
+			t.Errorf("no words for %s in both languages", n)
+		}
+	}
+}
+
 // A real browser shows what the agent knows. Without one on this machine the test is skipped.
 func TestPageInABrowser(t *testing.T) {
 	browser, err := exec.LookPath("chromium")
@@ -103,12 +133,17 @@ func TestPageInABrowser(t *testing.T) {
 	cfg := config(t, c, parse(t, m.path(), SourceOptions{Baud: 9600}))
 	cfg.Status = freeAddress(t)
 	w := work(t, cfg)
+	gate := circle(t, "gate-3", placeOf(0), 500)
+	gate.Kind = geofence.Gate
+	c.order(fencesMessage(t, 1, placeOf(0), gate))
+	c.order(uplink.AppendNotice(nil, uplink.Notice{ID: "n1", At: time.Now(), Text: "Use gate 5"}))
+	eventually(t, "what the centre says", func() bool { return w.Status().Notice != nil && c.report().FencesVersion == 1 })
 	m.say([]byte(sentence("GBGSV,1,1,02,21,45,120,42,22,30,080,38,1") + epochs(0, 3)))
 	eventually(t, "all to be acknowledged", func() bool { return c.count() == 3 && w.Status().Spool.Unacked == 0 })
 
 	for language, want := range map[string][]string{
-		"en": {">truck-7<", ">BeiDou<", ">2 of 2 · 42 dB<", ">connected<", ">36.06683, 120.38250", ">nothing<", `lang="en"`},
-		"zh": {">北斗<", ">2 / 2 · 42 dB<", ">已连接<", ">定位<", `lang="zh-CN"`},
+		"en": {">truck-7<", ">北斗 BeiDou<", ">0 of 2 in use · ⌀ 40", ">● Connected<", ">36.06683, 120.38250<", ">All sent<", ">Gate · inside", ">Use gate 5<", ">I have read it<", `lang="en"`},
+		"zh": {">北斗 BeiDou<", ">使用 0 / 可见 2 · ⌀ 40", ">● 已连接<", ">已全部发送<", ">闸口 · ", ">我已阅读<", `lang="zh-CN"`},
 	} {
 		dump := exec.CommandContext(t.Context(), browser, "--headless", "--no-sandbox", "--disable-gpu", "--lang="+language,
 			"--accept-lang="+language, "--user-data-dir="+t.TempDir(), "--virtual-time-budget=3000", "--dump-dom", "http://"+cfg.Status+"/")
