@@ -12,6 +12,12 @@
 // Agent.Run joins the parts: source → positioning.Decoder → track.Quantize → outlet → spool → uplink. The outlet may hold a parked
 // vehicle in its place and spare fixes that the others explain, harder when a data budget demands it. Each fix gets its number when it is
 // in the spool, and leaves the spool only when the centre has said that it holds it durably. What is discarded on the way,
-// and why, is counted; Agent.Handler shows all of it to whoever stands beside the box: as
-// a page for the driver, as JSON, and for Prometheus.
+// and why, is counted.
+//
+// The centre steers the agent over the same link (steering): settings that count in place of the agent's own (rules), the fences
+// nearby, a notice for the driver. Every fix that has its number is shown to a ledger on board with those fences (visits), which
+// is the centre's own code, so both decide the same with the same ids, and the driver hears of it in a tunnel too. All of this is in
+// files beside the spool's segments (safefile) and outlives a restart without a network.
+//
+// Agent.Handler shows everything to whoever sits beside the box: as a page for the driver, as JSON, and for Prometheus.
 package receiver
