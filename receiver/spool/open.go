@@ -85,7 +85,7 @@ func (s *Spool) recoverLocked() error {
 		}
 		s.onDisk = s.onDisk.Merge(seg.fixes)
 	}
-	s.last = max(s.onDisk.Highest(), s.acked.Highest())
+	s.last = max(s.onDisk.Highest(), s.acked.Highest(), tail.sealsTo)
 	if tail.first > 0 {
 		s.last = max(s.last, tail.first-1)
 	}

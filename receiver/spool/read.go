@@ -180,7 +180,7 @@ func readSegment(d disk, name string, off, size int64, b track.Batch, count int)
 			if err != nil {
 				return b, off, fmt.Errorf("%s at %d: %w", name, off, err)
 			}
-			if h.Contains(want) {
+			if h.Series == b.Series && h.Contains(want) {
 				got, _, err := track.DecodeBatch(data)
 				if err != nil {
 					return b, off, fmt.Errorf("%s at %d: %w", name, off, err)

@@ -64,6 +64,7 @@ func appendHeader(dst []byte, series track.Series, first track.Seq) []byte {
 type scan struct {
 	first    track.Seq // as the header says; 0 if it is damaged
 	fixes    track.Ranges
+	sealsTo  track.Seq    // highest number that the seal says is in it, also if that is damaged; 0 without a seal
 	acked    track.Ranges // as after the last record
 	hasAcked bool         // some record said what is acknowledged, else acked means nothing
 	replaces bool         // acked replaces what earlier segments said
@@ -187,6 +188,8 @@ func (s *scan) add(r record) {
 		s.acked, s.hasAcked = s.acked.Merge(r.ranges), true
 	case kindHeld:
 		s.acked, s.hasAcked, s.replaces = r.ranges, true, true
+	case kindSeal:
+		s.sealsTo = max(s.sealsTo, r.ranges.Highest())
 	case kindState:
 		s.state, s.hasState = r.state, true
 	}
