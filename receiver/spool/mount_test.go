@@ -79,6 +79,7 @@ func TestRealDiskIsTooSmall(t *testing.T) {
 			t.Fatalf("%d fixes in memory, want %d at most", got, o.MaxMemory)
 		}
 	}
+	eventually(t, "the newest fix", func() bool { return s.Newest() == n })
 	st := s.Stats()
 	if st.Newest != n || st.Dropped == 0 || st.Failures == 0 || st.Unacked+st.Dropped != n {
 		t.Fatalf("after %d fixes: %+v", n, st)
