@@ -10,7 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-go test-page test-browser build agent-all page lint bench spool-year conformance clean tools-go tools-test
+.PHONY: help run test test-go test-page test-browser build agent-all page lint bench fuzz spool-year conformance clean tools-go tools-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ lint: tools-go $(WEB)/node_modules ## gofmt, go vet, staticcheck, tsc; govulnche
 
 bench: tools-test ## First figures as JSON lines: name, value, unit, ratio_to
 	@.ci/bench
+
+fuzz: tools-go ## Every fuzz target for FUZZTIME, 30s if not said, one after the other
+	.ci/fuzz
 
 spool-year: tools-go ## A year of fixes at 1 Hz through the spool, read back one by one (make test does a month)
 	DIPPER_SPOOL_YEAR=1 $(GO) test ./receiver/spool -run TestYearReadsBackRight -count=1 -v
