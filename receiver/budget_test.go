@@ -60,6 +60,17 @@ func TestBudgetWhenTheClockIsSetBack(t *testing.T) {
 	}
 }
 
+// A limit that is lifted takes the thrift along.
+func TestBudgetLifted(t *testing.T) {
+	b := budget{perDay: 1000, thrift: 4}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	b.look(now, 10)
+	b.perDay = 0
+	if thrift := b.look(now.Add(time.Minute), 1e6); thrift != 0 {
+		t.Errorf("thrift %d without a limit", thrift)
+	}
+}
+
 // Each level of thrift keeps fewer fixes of the same winding drive than the one before, or as few.
 func TestThriftKeepsFewer(t *testing.T) {
 	fixes := fixesOf(recording(t, "boat-amsterdam.nmea"))

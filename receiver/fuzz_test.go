@@ -1,8 +1,14 @@
 package receiver
 
 import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"dipper/positioning/track"
 )
 
 func FuzzEar(f *testing.F) {
@@ -28,6 +34,41 @@ func FuzzTimeOfDay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		if at, ok := timeOfDay(line); at < 0 || at > day+time.Second || !ok && at != 0 {
 			t.Errorf("%q gives %v, %v", line, at, ok)
+		}
+	})
+}
+
+// emptySpool has no fixes.
+type emptySpool struct{}
+
+func (emptySpool) Series() track.Series                     { return 1 }
+func (emptySpool) Newest() track.Seq                        { return 0 }
+func (emptySpool) Peek(track.Seq, int) (track.Batch, error) { return track.Batch{}, nil }
+
+// Whatever stands in the files that the centre's words are kept in, with the right checksum or none, the agent starts.
+func FuzzSteeringFiles(f *testing.F) {
+	f.Add([]byte(`{"revision":4,"in_force":{"interval_s":2}}`), []byte(`{"version":7,"fences":["AQR5YXJk"]}`), []byte(`{"series":1,"seq":9,"state":"AQA="}`), true)
+	f.Add([]byte(`{"revision":4,"in_force":{"volume":11}}`), []byte(`{"version":7,"fences":[""]}`), []byte(`{"untold":[{}]}`), true)
+	f.Add([]byte("crc32c 00000000\n"), []byte(nil), []byte("null"), false)
+	f.Fuzz(func(t *testing.T, settings, fences, visits []byte, right bool) {
+		dir := t.TempDir()
+		for name, body := range map[string][]byte{settingsFile: settings, fencesFile: fences, visitsFile: visits} {
+			if right {
+				body = append(fmt.Appendf(nil, checksumLine, checksum(body)), body...)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), body, safeFileMode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var k Counters
+		v := newVisits(testUnit, &k, time.Now)
+		s := newSteering(&Config{Spool: dir, Log: slog.New(slog.DiscardHandler)}, &k, v)
+		if err := s.resume(emptySpool{}); err != nil {
+			t.Fatal(err)
+		}
+		s.save()
+		if k.SaveFailures.Load() > 0 {
+			t.Error("what was read cannot be saved")
 		}
 	})
 }

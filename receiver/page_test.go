@@ -67,6 +67,27 @@ func pageFile(t *testing.T, name string) string {
 	return string(text)
 }
 
+// Another site that is open in the same browser cannot say that the driver has read.
+func TestOnlyThePageReads(t *testing.T) {
+	c := openCentre(t)
+	a, err := New(config(t, c, parse(t, "/dev/ttyUSB0", SourceOptions{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for site, want := range map[string]int{"cross-site": http.StatusForbidden, "same-origin": http.StatusConflict} { // there is no notice
+		r := httptest.NewRequest(http.MethodPost, "/notice/read", strings.NewReader("n1"))
+		r.Header.Set("Sec-Fetch-Site", site)
+		w := httptest.NewRecorder()
+		a.Handler().ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", site, w.Code, want)
+		}
+	}
+	if long := serveRequest(a.Handler(), http.MethodPost, "/notice/read", strings.Repeat("n", 1000)); long.Code != http.StatusBadRequest {
+		t.Errorf("a long id: %d", long.Code)
+	}
+}
+
 // Chinese and English say the same things.
 func TestPageTexts(t *testing.T) {
 	keys := func(language string) map[string]bool {

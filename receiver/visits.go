@@ -20,6 +20,8 @@ const (
 	// saveEvery is after how many fixes without an event the ledger's state is written: a quarter of an hour at 1 Hz. After a
 	// restart no more than that is shown to the ledger again.
 	saveEvery = 900
+	// maxCatchUp bounds what is shown to the ledger at the start: five hours at 1 Hz, decoded in less than a second.
+	maxCatchUp = 20_000
 	// maxNews is how many of the latest events the status has.
 	maxNews = 8
 )
@@ -154,6 +156,7 @@ func (v *visits) keep() keptVisits {
 // numberedFixes is the spool, as the ledger on board reads it.
 type numberedFixes interface {
 	Series() track.Series
+	Newest() track.Seq
 	Peek(from track.Seq, max int) (track.Batch, error)
 }
 
@@ -184,6 +187,9 @@ func (v *visits) resume(kept keptVisits, fences []geofence.Fence, sp numberedFix
 func (v *visits) catchUpLocked(from track.Seq, sp numberedFixes) error {
 	const atOnce = 240
 	var found []geofence.Event
+	if newest := sp.Newest(); newest > maxCatchUp {
+		from = max(from, newest-maxCatchUp+1)
+	}
 	for {
 		b, err := sp.Peek(from, atOnce)
 		if err != nil {

@@ -171,12 +171,13 @@ function showNotice(n) {
   at("read").textContent = t.read;
 }
 
-function showFooter({ source, others, settings, version }) {
+function showFooter({ source, others, settings, link, version }) {
   const notes = [fill(t.receiver, { name: source.name })];
   if (others) notes.push(fill(t.standby, { name: others.map((o) => o.name).join(", ") }));
   if (source.setup) notes.push(fill(t.setup, { state: [source.setup.speaks, source.setup.state].filter(Boolean).join(", ") }));
   say("source", notes.join(" · "));
-  say("details", settings.problem ? fill(t.settingsBad, { why: settings.problem }) : (version ?? ""), settings.problem ? "warn" : "");
+  const broken = settings.problem ? fill(t.settingsBad, { why: settings.problem }) : link?.connected ? "" : link?.last_error;
+  say("details", broken || (version ?? ""), broken ? "warn" : "");
 }
 
 /** Puts the words of the language in their places. */

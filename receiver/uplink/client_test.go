@@ -238,6 +238,22 @@ func TestLingerFillsBatches(t *testing.T) {
 	}
 }
 
+// The centre may change how long fixes wait for company while the link is up.
+func TestLingerChanges(t *testing.T) {
+	c := newCentre(t)
+	s := openSpool(t, t.TempDir())
+	appendFixes(t, s, fixesFrom(1, 1))
+	cfg := config(c, s)
+	cfg.Linger = time.Hour
+	client, stop := start(t, cfg)
+	eventually(t, "the first fix", func() bool { return len(s.Unacked()) == 0 })
+	appendFixes(t, s, fixesFrom(2, 1))
+	client.SetLinger(0)
+	appendFixes(t, s, fixesFrom(3, 1))
+	eventually(t, "all fixes", func() bool { return len(s.Unacked()) == 0 && s.Newest() == 3 })
+	stop()
+}
+
 func TestRefusedKeyIsTriedAgainSlowlyAndToldClearly(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
