@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"fleet/storetest/redistest": {},
 	"stream":                    {"fleet", "fleet/cell", "geofence", "positioning/...", "receiver/uplink"},
 	"stream/web":                {},
-	"stream/api":                {"stream/...", "fleet", "geofence", "positioning/..."},
+	"stream/api":                {"stream/...", "fleet", "geofence", "positioning/...", "receiver/uplink"},
 	"cmd/internal/command":      {},
 	"cmd/internal/bench":        {},
 	"cmd/dipper":                {"cmd/internal/...", "stream/...", "fleet/...", "geofence", "positioning/...", "receiver/uplink"},

@@ -245,6 +245,9 @@ func (f *Fleet) Fences() []geofence.Fence {
 	return out
 }
 
+// FenceIndex is all fences as this node knows them, with all their revisions that are remembered.
+func (f *Fleet) FenceIndex() *geofence.Index { return f.index() }
+
 // WatchFences calls fn at once, and then whenever the fences of this node changed, until fn fails or ctx ends. Changes that come
 // while fn runs are told once.
 func (f *Fleet) WatchFences(ctx context.Context, fn func() error) error {

@@ -137,6 +137,15 @@ func (f *Fleet) Unit(ctx context.Context, id UnitID) (Vehicle, error) {
 	return out, nil
 }
 
+// LastPosition is where a unit was last; false for one that has sent no fix that counts.
+func (f *Fleet) LastPosition(ctx context.Context, id UnitID) (Position, bool, error) {
+	v, _, err := f.vehicle(ctx, id)
+	if err != nil || v.last.Seq == 0 {
+		return Position{}, false, err
+	}
+	return v.position(id), true, nil
+}
+
 // vehicle reads a unit's state as the store has it now. exists says that it ever sent.
 func (f *Fleet) vehicle(ctx context.Context, id UnitID) (v vehicle, exists bool, err error) {
 	if err := CheckUnitID(string(id)); err != nil {

@@ -151,6 +151,11 @@ const (
 	DocUnit  = "unit"  // registered units, by unit id
 	DocKey   = "key"   // unit id, by hash of the unit's key
 	DocToken = "token" // API tokens, by hash of the token
+
+	DocSettings = "settings" // what is wanted of a unit, by unit id
+	DocNotice   = "notice"   // the last notice for a unit's driver, by unit id
+	DocReported = "reported" // what a unit said of those two, by unit id
+	DocOnboard  = "onboard"  // the last events that a unit decided by itself, by unit id
 )
 
 // Document is a small named value with a revision.

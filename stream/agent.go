@@ -27,7 +27,8 @@ const keepBuffer = 64 << 10
 const maxPending = 16
 
 // agent is the service's end of one uplink connection. While nothing comes it is one goroutine with a small stack that reads;
-// a second one lives as long as there are batches to accept.
+// a second one lives as long as there are batches to accept or something to tell the unit. After Welcome that one alone writes
+// messages.
 type agent struct {
 	up     *Uplink
 	ws     *websocket.Conn
@@ -44,6 +45,7 @@ type agent struct {
 	ended   chan struct{} // closed by end
 	working bool          // the second goroutine lives
 	pending []track.Batch // read, and not yet accepted
+	steer   *steering     // nil until the unit sent a Report
 	room    sync.Cond     // of mu: pending became shorter, or the connection is to end
 
 	allowance float64   // fixes that may still come at once; the second goroutine's
@@ -209,67 +211,120 @@ func newestRanges(r track.Ranges) track.Ranges {
 	return r[max(0, len(r)-maxWelcomeRanges):]
 }
 
-// serve reads batches until the connection ends.
+// message is one of those that may come after Hello. One of the three is set.
+type message struct {
+	batch  track.Batch
+	report *uplink.Report
+	told   *uplink.Told
+}
+
+// decodeMessage keeps nothing of msg.
+func decodeMessage(msg []byte) (m message, err error) {
+	switch uplink.TypeOf(msg) {
+	case uplink.TypeReport:
+		m.report = new(uplink.Report)
+		*m.report, err = uplink.DecodeReport(msg)
+	case uplink.TypeTold:
+		m.told = new(uplink.Told)
+		*m.told, err = uplink.DecodeTold(msg)
+	default:
+		m.batch, err = uplink.DecodeBatch(msg)
+		if err == nil && len(m.batch.Fixes) == 0 {
+			err = fmt.Errorf("%w: a batch without fixes", track.ErrInvalid)
+		}
+	}
+	return m, err
+}
+
+// serve reads messages until the connection ends.
 func (a *agent) serve() error {
 	for {
 		if err := a.await(agentSilence); err != nil {
 			return err
 		}
-		var b track.Batch
+		var m message
 		err := a.receive(func(msg []byte) (err error) {
-			b, err = uplink.DecodeBatch(msg)
+			m, err = decodeMessage(msg)
 			return err
 		})
-		if err == nil && len(b.Fixes) == 0 {
-			err = fmt.Errorf("%w: a batch without fixes", track.ErrInvalid)
+		if err == nil {
+			err = a.push(m)
 		}
 		if err != nil {
 			a.countRefused(err)
 			return err
 		}
-		a.push(b)
 	}
 }
 
-// push leaves a batch to the second goroutine, and waits while too many are there.
-func (a *agent) push(b track.Batch) {
+// push leaves a message to the second goroutine, and waits while too many are there.
+func (a *agent) push(m message) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for len(a.pending) >= maxPending && a.cause == nil {
+	for a.cause == nil && (len(a.pending) >= maxPending || a.steer.full()) {
 		a.room.Wait()
 	}
-	if a.cause != nil {
-		return
+	switch {
+	case a.cause != nil: // serve will see it
+		return nil
+	case m.report != nil:
+		if a.steer == nil {
+			a.steer = new(steering)
+		}
+		a.steer.report, a.steer.news = *m.report, true
+	case m.told == nil:
+		a.pending = append(a.pending, m.batch)
+	case a.steer == nil:
+		return fmt.Errorf("%w: told before any report", uplink.ErrMessage)
+	default:
+		a.steer.told = append(a.steer.told, *m.told)
 	}
-	a.pending = append(a.pending, b)
-	if !a.working {
+	a.wakeLocked()
+	return nil
+}
+
+// wakeLocked sees to it that the second goroutine lives.
+func (a *agent) wakeLocked() {
+	if !a.working && a.cause == nil {
 		a.working = true
 		a.worker.Go(a.labour)
 	}
 }
 
-// labour accepts batches while there are any.
+// labour accepts batches and steers the unit while there is anything to do.
 func (a *agent) labour() {
 	for {
-		b, batches := a.pull()
-		if batches == 0 {
+		b, batches, errand := a.pull()
+		var err error
+		switch {
+		case errand != nil:
+			err = errand(a)
+		case batches > 0:
+			err = a.take(b, batches)
+		default:
 			return
 		}
-		if err := a.take(b, batches); err != nil {
+		if err != nil {
 			a.countRefused(err)
 			a.end(err)
 		}
 	}
 }
 
-// pull gives the next batch: joined with those behind it whose numbers follow on, as in a backlog, since one commit serves them all.
-// No batches means that labour is done.
-func (a *agent) pull() (b track.Batch, batches int) {
+// pull gives an errand of steering, of which there are few, or the next batch: joined with those behind it whose numbers follow on,
+// as in a backlog, since one commit serves them all. Neither means that labour is done.
+func (a *agent) pull() (b track.Batch, batches int, errand errand) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.cause == nil {
+		if errand = a.steer.next(); errand != nil {
+			a.room.Signal()
+			return b, 0, errand
+		}
+	}
 	if a.cause != nil || len(a.pending) == 0 {
 		a.pending, a.working = nil, false
-		return track.Batch{}, 0
+		return track.Batch{}, 0, nil
 	}
 	b, batches = a.pending[0], 1
 	for _, next := range a.pending[1:] {
@@ -281,7 +336,7 @@ func (a *agent) pull() (b track.Batch, batches int) {
 	}
 	a.pending = append(a.pending[:0], a.pending[batches:]...)
 	a.room.Signal()
-	return b, batches
+	return b, batches, nil
 }
 
 func (a *agent) countRefused(err error) {
@@ -346,16 +401,22 @@ func (a *agent) take(b track.Batch, batches int) error {
 			m.refusedFixes.WithLabelValues(v.String()).Inc()
 		}
 	}
+	a.follow(b.Fixes)
 	a.throttle(len(b.Fixes))
 	return nil
 }
 
-// accept tries until the fleet has the batch durably, or for RetryFor while the store is unavailable. A store that went back is
-// not tried again: the agent must hear in a new Welcome what is missing.
+// accept has the fleet accept a batch durably. A store that went back is not tried again: the agent must hear in a new Welcome
+// what is missing.
 func (a *agent) accept(b track.Batch, begin time.Time) error {
+	return a.insist(begin, func() error { return a.up.cfg.Fleet.Accept(a.work, a.unit, b) })
+}
+
+// insist tries something again for RetryFor while the store is unavailable.
+func (a *agent) insist(begin time.Time, try func() error) error {
 	const firstPause, longestPause = 50 * time.Millisecond, time.Second
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := a.up.cfg.Fleet.Accept(a.work, a.unit, b)
+		err := try()
 		passing := errors.Is(err, fleet.ErrUnavailable) && !errors.Is(err, fleet.ErrWentBack)
 		if err == nil || !passing || time.Since(begin) >= a.up.cfg.RetryFor {
 			return err

@@ -6,15 +6,23 @@ import (
 
 // Metrics counts what uplinks and viewers do. Make it with NewMetrics.
 type Metrics struct {
-	uplinks        prometheus.Gauge
-	hellos         *prometheus.CounterVec // by result: welcome, or the refusal's code
-	batches        *prometheus.CounterVec // by result: acknowledged, or the refusal's code
-	fixes          prometheus.Counter
-	refusedFixes   *prometheus.CounterVec // by reason, as the agent's gate said
-	acks           prometheus.Histogram
-	throttled      prometheus.Counter
-	retries        prometheus.Counter
-	uplinkBytes    prometheus.Counter
+	uplinks      prometheus.Gauge
+	hellos       *prometheus.CounterVec // by result: welcome, or the refusal's code
+	batches      *prometheus.CounterVec // by result: acknowledged, or the refusal's code
+	fixes        prometheus.Counter
+	refusedFixes *prometheus.CounterVec // by reason, as the agent's gate said
+	acks         prometheus.Histogram
+	throttled    prometheus.Counter
+	retries      prometheus.Counter
+	uplinkBytes  prometheus.Counter
+
+	reports          prometheus.Counter
+	settingsReported *prometheus.CounterVec // by result: applied, failed
+	noticesShown     prometheus.Counter
+	onboard          *prometheus.CounterVec // by what the ledger says, known, refused
+	steered          *prometheus.CounterVec // by message
+	steeredBytes     prometheus.Counter
+
 	viewers        prometheus.Gauge
 	viewersClosed  *prometheus.CounterVec // by code
 	badRequests    prometheus.Counter
@@ -29,15 +37,23 @@ type Metrics struct {
 // NewMetrics makes the counters and registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		uplinks:        gauge("dipper_uplink_connections", "Agents that are connected."),
-		hellos:         counters("dipper_uplink_hellos_total", "Agents that said who they are, by what came of it.", "result"),
-		batches:        counters("dipper_uplink_batches_total", "Batches of fixes, by what came of them.", "result"),
-		fixes:          counter("dipper_uplink_fixes_total", "Fixes that were acknowledged, duplicates included."),
-		refusedFixes:   counters("dipper_fixes_refused_total", "Fixes whose gate on board refused them, by its reason. They are stored, and move nothing.", "reason"),
-		acks:           histogram("dipper_uplink_ack_seconds", "From a batch's arrival to its acknowledgement."),
-		throttled:      counter("dipper_uplink_throttled_seconds_total", "Time that agents were made to wait because they sent more fixes than a unit may."),
-		retries:        counter("dipper_uplink_store_retries_total", "Batches that were tried again because the store was unavailable."),
-		uplinkBytes:    counter("dipper_uplink_bytes_total", "Bytes of messages from agents."),
+		uplinks:      gauge("dipper_uplink_connections", "Agents that are connected."),
+		hellos:       counters("dipper_uplink_hellos_total", "Agents that said who they are, by what came of it.", "result"),
+		batches:      counters("dipper_uplink_batches_total", "Batches of fixes, by what came of them.", "result"),
+		fixes:        counter("dipper_uplink_fixes_total", "Fixes that were acknowledged, duplicates included."),
+		refusedFixes: counters("dipper_fixes_refused_total", "Fixes whose gate on board refused them, by its reason. They are stored, and move nothing.", "reason"),
+		acks:         histogram("dipper_uplink_ack_seconds", "From a batch's arrival to its acknowledgement."),
+		throttled:    counter("dipper_uplink_throttled_seconds_total", "Time that agents were made to wait because they sent more fixes than a unit may."),
+		retries:      counter("dipper_uplink_store_retries_total", "Batches that were tried again because the store was unavailable."),
+		uplinkBytes:  counter("dipper_uplink_bytes_total", "Bytes of messages from agents."),
+
+		reports:          counter("dipper_uplink_reports_total", "Reports of units on how far they have got with what they were told."),
+		settingsReported: counters("dipper_settings_reported_total", "Revisions of settings that units took, by what came of it.", "result"),
+		noticesShown:     counter("dipper_notices_shown_total", "Notices that were put before a driver."),
+		onboard:          counters("dipper_onboard_events_total", "Events that units decided by themselves, by whether the ledger here had them when they came; those told before are known.", "ledger"),
+		steered:          counters("dipper_uplink_steered_total", "Settings, fences and notices sent to units, by message.", "message"),
+		steeredBytes:     counter("dipper_uplink_steered_bytes_total", "Bytes of those."),
+
 		viewers:        gauge("dipper_viewers", "Live viewers that are connected."),
 		viewersClosed:  counters("dipper_viewers_closed_total", "Viewers that the service closed, by reason.", "reason"),
 		badRequests:    counter("dipper_live_bad_requests_total", "Requests of viewers that could not be read."),
@@ -49,6 +65,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		stalePositions: counter("dipper_live_stale_positions_total", "Positions that came to the hub later than a newer one of the same unit."),
 	}
 	r.MustRegister(m.uplinks, m.hellos, m.batches, m.fixes, m.refusedFixes, m.acks, m.throttled, m.retries, m.uplinkBytes,
+		m.reports, m.settingsReported, m.noticesShown, m.onboard, m.steered, m.steeredBytes,
 		m.viewers, m.viewersClosed, m.badRequests, m.frames, m.liveBytes, m.positions, m.events, m.coalesced, m.stalePositions)
 	return m
 }

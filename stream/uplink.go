@@ -20,6 +20,7 @@ const (
 	DefaultBurst          = 20_000  // fixes above the rate before a unit is made to wait
 	DefaultMaxAgents      = 100_000 // connections
 	DefaultRetryFor       = 10 * time.Second
+	DefaultFencesEvery    = 10 * time.Second
 )
 
 // Times of an agent's connection.
@@ -40,6 +41,7 @@ type UplinkConfig struct {
 	Burst          float64       // fixes
 	MaxAgents      int           // connected at once; more are refused
 	RetryFor       time.Duration // how long a batch is tried again while the store is unavailable, before the agent is sent away
+	FencesEvery    time.Duration // how often a unit is told the fences near it at most, up to 128 KiB each time
 }
 
 // Uplink takes fixes from agents. A batch is acknowledged once the fleet has accepted it durably. A few batches of each agent
@@ -51,6 +53,7 @@ type Uplink struct {
 	log      *slog.Logger
 	upgrader websocket.Upgrader
 	buffers  sync.Pool // *bytes.Buffer, for the message being read
+	pushes   *fencePushes
 
 	mu       sync.Mutex // guards the following
 	open     bool       // Run is taking agents
@@ -68,8 +71,9 @@ func NewUplink(cfg UplinkConfig) *Uplink {
 	setDefault(&cfg.Burst, DefaultBurst)
 	setDefault(&cfg.MaxAgents, DefaultMaxAgents)
 	setDefault(&cfg.RetryFor, DefaultRetryFor)
+	setDefault(&cfg.FencesEvery, DefaultFencesEvery)
 	return &Uplink{
-		cfg: cfg, log: cfg.Log,
+		cfg: cfg, log: cfg.Log, pushes: newFencePushes(),
 		agents: map[*agent]struct{}{}, units: map[fleet.UnitID]*agent{},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: agentWrite,
@@ -85,6 +89,12 @@ func NewUplink(cfg UplinkConfig) *Uplink {
 func (u *Uplink) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	var steering sync.WaitGroup
+	steering.Go(func() { u.watchSettings(ctx) })
+	steering.Go(func() { u.watchNotices(ctx) })
+	steering.Go(func() { u.watchFences(ctx) })
+	steering.Go(func() { u.pushFences(ctx) })
+	defer steering.Wait()
 	u.mu.Lock()
 	u.open, u.work = true, work
 	u.mu.Unlock()

@@ -19,6 +19,7 @@ const (
 	anyone     right = iota
 	watch            // see vehicles, fences and events: every role
 	editFences       // draw and delete fences: port operators and admins
+	steerUnits       // read and change units' settings, write to drivers: dispatchers and admins
 	administer       // units and tokens: admins
 )
 
@@ -31,6 +32,8 @@ func allows(role fleet.Role, need right) bool {
 		return role == fleet.RoleAdmin || role == fleet.RoleDispatcher || role == fleet.RoleOperator
 	case editFences:
 		return role == fleet.RoleAdmin || role == fleet.RoleOperator
+	case steerUnits:
+		return role == fleet.RoleAdmin || role == fleet.RoleDispatcher
 	case administer:
 		return role == fleet.RoleAdmin
 	}

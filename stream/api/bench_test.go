@@ -58,7 +58,7 @@ func BenchmarkIngest(b *testing.B) {
 	}
 }
 
-func openRedis(b *testing.B, url string) fleet.Store {
+func openRedis(b testing.TB, url string) fleet.Store {
 	b.Helper()
 	store, err := redisstore.Open(b.Context(), redisstore.Config{URL: url})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"dipper/receiver/uplink"
 	"dipper/stream/api"
 )
 
@@ -133,7 +134,11 @@ func TestEveryRouteKeepsTheContract(t *testing.T) {
 	bare.SpeedMps, bare.CourseDeg, bare.ErrM, bare.Mode, bare.Solution, bare.Sats = nan, nan, nan, 0, 0, noSats
 	agent.send(bare)
 
+	s.exerciseSteering()
+
 	for _, path := range []string{
+		"/api/v1/units/鲁B12345/settings", "/api/v1/units/never-sent/settings", "/api/v1/units/鲁B12345/notice",
+		"/api/v1/units/鲁B12345/onboard", "/api/v1/units/never-sent/onboard",
 		"/api/v1/units", "/api/v1/units?limit=1", "/api/v1/units?bbox=120,35,121,37", "/api/v1/units?bbox=0,0,1,1", "/api/v1/units?bbox=120,35,121,37&limit=1",
 		"/api/v1/units/鲁B12345", "/api/v1/units/never-sent",
 		"/api/v1/units/鲁B12345/track", "/api/v1/units/鲁B12345/track?limit=2", "/api/v1/units/never-sent/track",
@@ -148,6 +153,7 @@ func TestEveryRouteKeepsTheContract(t *testing.T) {
 			t.Errorf("GET %s gave %d %s", path, status, body)
 		}
 	}
+	s.must(http.StatusNoContent, http.MethodDelete, "/api/v1/units/鲁B12345/settings", nil, nil)
 	dispatcher := s.addToken("dispatcher")
 	s.must(http.StatusOK, http.MethodPost, "/api/v1/session", map[string]string{"token": dispatcher}, nil)
 	s.must(http.StatusNoContent, http.MethodDelete, "/api/v1/session", nil, nil)
@@ -161,4 +167,34 @@ func TestEveryRouteKeepsTheContract(t *testing.T) {
 			t.Errorf("%s was not exercised", route)
 		}
 	}
+}
+
+// exerciseSteering gives a unit settings and a notice, and has it say that it took them, and what it decided by itself.
+func (s *station) exerciseSteering() {
+	s.t.Helper()
+	const unit, base = "never-sent", "/api/v1/units/never-sent"
+	full := `{"interval_s":10,"thin_error_m":15,"hold":true,"max_bytes_per_day":2000000,"linger_s":10}`
+	for _, path := range []string{base, "/api/v1/units/鲁B12345"} {
+		s.must(http.StatusOK, http.MethodPut, path+"/settings", full, nil)
+		s.must(http.StatusCreated, http.MethodPost, path+"/notice", `{"text":"请走5号门"}`, nil)
+	}
+	key, err := s.service.Fleet().ReplaceKey(s.t.Context(), unit)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	b := s.steer(unit, key, uplink.Report{})
+	b.nextSettings()
+	shown := b.nextNotice().ID
+	b.say(func(r *uplink.Report) {
+		r.SettingsRevision, r.SettingsProblem, r.NoticeShown = 1, "linger_s: too long for this radio", shown
+	})
+	s.applied(unit, 1)
+	at := timeAgo(5)
+	b.write(uplink.AppendTold(nil, uplink.Told{Events: []uplink.OnboardEvent{
+		{ID: "e-1", Kind: "enter", Fence: "gate-1", FenceRevision: 2, Series: 7, Seq: 9, Time: at, ToldAt: at},
+		{ID: "e-2", Kind: "exit", Fence: "gate-1", FenceRevision: 2, Series: 7, Seq: 12, Time: at},
+	}}))
+	b.read(uplink.TypeToldAck)
+	s.must(http.StatusOK, http.MethodGet, base+"/notice", nil, nil)
+	b.conn.Close()
 }

@@ -29,6 +29,12 @@ func routes() []route {
 		{"GET", v1 + "/units/{id}", watch, (*Server).unit},
 		{"GET", v1 + "/units/{id}/track", watch, (*Server).track},
 		{"GET", v1 + "/units/{id}/completeness", watch, (*Server).completeness},
+		{"GET", v1 + "/units/{id}/settings", steerUnits, (*Server).settings},
+		{"PUT", v1 + "/units/{id}/settings", steerUnits, (*Server).putSettings},
+		{"DELETE", v1 + "/units/{id}/settings", steerUnits, (*Server).deleteSettings},
+		{"GET", v1 + "/units/{id}/notice", steerUnits, (*Server).notice},
+		{"POST", v1 + "/units/{id}/notice", steerUnits, (*Server).postNotice},
+		{"GET", v1 + "/units/{id}/onboard", watch, (*Server).onboard},
 
 		{"GET", v1 + "/fences", watch, (*Server).listFences},
 		{"GET", v1 + "/fences/{id}", watch, (*Server).fence},
