@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -35,10 +36,19 @@ type process struct {
 
 func start(t testing.TB, path, spool, source string, c *centre, more ...string) *process {
 	t.Helper()
+	return startWith(t, nil, path, spool, source, c, more...)
+}
+
+// startWith also gives the process a standard input.
+func startWith(t testing.TB, in *os.File, path, spool, source string, c *centre, more ...string) *process {
+	t.Helper()
 	args := append([]string{"run", "--source", source, "--server", c.url(), "--unit", testUnit, "--spool", spool}, more...)
 	p := &process{Cmd: exec.Command(path, args...)}
 	p.Env = append(os.Environ(), "DIPPER_KEY="+testKey)
 	p.Stderr = &p.stderr
+	if in != nil {
+		p.Stdin = in
+	}
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +111,12 @@ func (p *process) cpu(t testing.TB) time.Duration {
 // burst is what a module says in tenth of a second n of a day: RMC, GGA and GSA of two systems, and once a second who is in view.
 func burst(n int) []byte {
 	at := fmt.Sprintf("%02d%02d%02d.%d00", n/36000%24, n/600%60, n/10%60, n%10)
-	lat := fmt.Sprintf("36%07.4f", 4+float64(n%36000)*0.0005) // 0.9 m a step: 18 knots
-	text := sentence("GNRMC,"+at+",A,"+lat+",N,12022.9500,E,18.0,0.0,231124,,,A,V") +
+	out, course := n%72000, "0.0"
+	if out > 36000 { // an hour north, an hour back
+		out, course = 72000-out, "180.0"
+	}
+	lat := fmt.Sprintf("36%07.4f", 4+float64(out)*0.0005) // 0.9 m a step: 18 knots
+	text := sentence("GNRMC,"+at+",A,"+lat+",N,12022.9500,E,18.0,"+course+",231124,,,A,V") +
 		sentence("GNGGA,"+at+","+lat+",N,12022.9500,E,1,17,0.9,12.0,M,8.0,M,,") +
 		sentence("GNGSA,A,3,03,06,11,14,17,19,22,24,,,,,1.6,0.9,1.3,1") +
 		sentence("GNGSA,A,3,06,09,13,16,21,22,30,36,39,,,,1.6,0.9,1.3,4")
@@ -165,4 +179,51 @@ func BenchmarkAgent(b *testing.B) {
 	}
 	run("idle", 0)
 	run("10Hz", 10)
+}
+
+// BenchmarkAgentDay is the resident memory of the real agent after a day's fixes at 10 Hz, which it gets as fast as it takes them:
+// decoded, put on the disk, sent and acknowledged one and all. What would grow with their number would show.
+func BenchmarkAgentDay(b *testing.B) {
+	const day = 864_000
+	path := agentBinary(b)
+	for b.Loop() {
+		c := openCentre(b)
+		out, in, err := os.Pipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		p := startWith(b, out, path, filepath.Join(b.TempDir(), "spool"), "-", c)
+		if err := out.Close(); err != nil {
+			b.Fatal(err)
+		}
+		say := func(from, to int) (rss float64) {
+			w := bufio.NewWriterSize(in, 64<<10)
+			for n := from; n < to; n++ {
+				if _, err := w.Write(burst(n)); err != nil {
+					b.Fatalf("%v: %s", err, p.stderr.String())
+				}
+			}
+			if err := w.Flush(); err != nil {
+				b.Fatal(err)
+			}
+			for c.count() < to-1 { // the last instant may be open
+				time.Sleep(10 * time.Millisecond)
+			}
+			rss, _ = p.rss(b)
+			return rss
+		}
+		hour := say(0, day/24)
+		end := say(day/24, day)
+		_, peak := p.rss(b)
+		b.ReportMetric(hour, "MB-rss-after-an-hour")
+		b.ReportMetric(end, "MB-rss-after-a-day")
+		b.ReportMetric(peak, "MB-rss-peak")
+		if err := in.Close(); err != nil {
+			b.Fatal(err)
+		}
+		if err := p.Wait(); err != nil {
+			b.Errorf("at the end of its input: %v: %s", err, p.stderr.String())
+		}
+	}
+	b.ReportMetric(0, "ns/op")
 }
