@@ -13,6 +13,7 @@ import (
 	"dipper/positioning"
 	"dipper/receiver/spool"
 	"dipper/receiver/uplink"
+	"dipper/receiver/watchdog"
 )
 
 // DefaultDrain is how long an Agent that was told to stop goes on delivering what is in its spool. What does not make it is
@@ -40,21 +41,25 @@ type Config struct {
 	Linger         time.Duration             // how long a new fix may wait for others to share a message with; 0 not at all
 	Status         string                    // HOST:PORT to serve Handler on; "" nowhere
 	Drain          time.Duration             // 0 stands for DefaultDrain
+	Ready          func()                    // called once by Run, when it has opened all that it cannot work without; nil is nobody
 	Log            *slog.Logger              // nil discards
 	Now            func() time.Time          // nil is time.Now; must run on, may be wrong
 }
 
 // Agent reads one receiver or several, keeps the fixes and sends them. Use New.
 type Agent struct {
-	cfg      Config
-	counters Counters
-	started  time.Time
-	sources  []Source // Config.Source and Config.Backups
-	setups   []*setup // of sources; nil: none
-	outlet   *outlet
-	visits   *visits
-	steering *steering
-	backlog  backlog
+	cfg        Config
+	counters   Counters
+	started    time.Time
+	sources    []Source          // Config.Source and Config.Backups
+	setups     []*setup          // of sources; nil: none
+	reading    []*watchdog.Pulse // of the loop that reads each source
+	decoding   []*watchdog.Pulse // of the loop that decodes it
+	hangsAfter time.Duration     // see Alive
+	outlet     *outlet
+	visits     *visits
+	steering   *steering
+	backlog    backlog
 
 	bytesPerDay atomic.Uint64 // the budget in force; 0 no limit
 
@@ -88,7 +93,7 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Failover == 0 {
 		cfg.Failover = DefaultFailover
 	}
-	a := &Agent{cfg: cfg, started: cfg.Now(), sources: append([]Source{cfg.Source}, cfg.Backups...)}
+	a := &Agent{cfg: cfg, hangsAfter: hangsAfter, started: cfg.Now(), sources: append([]Source{cfg.Source}, cfg.Backups...)}
 	a.outlet = newOutlet(cfg, &a.counters)
 	a.visits = newVisits(cfg.Unit, &a.counters, cfg.Now)
 	a.steering = newSteering(&cfg, &a.counters, a.visits)
@@ -97,6 +102,7 @@ func New(cfg Config) (*Agent, error) {
 	a.latest = make([]report, len(a.sources))
 	a.setups = make([]*setup, len(a.sources))
 	for i, src := range a.sources {
+		a.reading, a.decoding = append(a.reading, watchdog.NewPulse()), append(a.decoding, watchdog.NewPulse())
 		if len(a.sources) > 1 && (src.Ends() || !src.Live()) {
 			return nil, fmt.Errorf("agent: source %v: ends, and can be neither a second receiver nor have one", src)
 		}
@@ -155,6 +161,10 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 	a.cfg.Log.Info("agent", "version", a.cfg.Version, "sources", a.sources, "spool", a.cfg.Spool, "unacked", sp.Unacked().Count())
 
+	if a.cfg.Ready != nil {
+		a.cfg.Ready()
+	}
+
 	// Sending and the status page outlive ctx: they end after all that was read is in the spool. What the centre says is
 	// put into force as long as it may say something.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -190,7 +200,7 @@ func (a *Agent) read(ctx context.Context, sp *spool.Spool) error {
 	var working sync.WaitGroup
 	for n, src := range a.sources {
 		f := newFeed(src, a.cfg.Log, &a.counters, a.cfg.Now)
-		f.setup = a.setups[n]
+		f.setup, f.pulse = a.setups[n], a.reading[n]
 		working.Go(func() { fed[n] = f.run(ctx) })
 		working.Go(func() { a.decode(n, f) })
 	}

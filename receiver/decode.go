@@ -55,9 +55,13 @@ func (a *Agent) decode(n int, f *feed) {
 	idle := time.NewTimer(quietAfter)
 	defer idle.Stop()
 	var heard time.Time
+	pulse := a.decoding[n]
+	defer pulse.Rest()
 	for {
+		pulse.Rest()
 		select {
 		case c, more := <-f.chunks:
+			pulse.Work()
 			if !more {
 				take(d.Flush(), heard)
 				a.outlet.flush(n)
@@ -75,6 +79,7 @@ func (a *Agent) decode(n int, f *feed) {
 				idle.Reset(quietAfter)
 			}
 		case <-idle.C:
+			pulse.Work()
 			if !live {
 				break
 			}

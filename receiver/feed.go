@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"dipper/receiver/watchdog"
 )
 
 const (
@@ -34,6 +36,7 @@ type feed struct {
 	counters *Counters
 	now      func() time.Time // for chunk.at
 	setup    *setup           // nil: the module is never written to
+	pulse    *watchdog.Pulse  // of reading the stream
 
 	// chunks is sent to and closed by run. When it is full the feed waits: nothing is discarded here.
 	chunks chan chunk
@@ -42,7 +45,7 @@ type feed struct {
 }
 
 func newFeed(src Source, log *slog.Logger, counters *Counters, now func() time.Time) *feed {
-	f := &feed{src: src, log: log, counters: counters, now: now, chunks: make(chan chunk, numChunks), free: make(chan []byte, numChunks)}
+	f := &feed{src: src, log: log, counters: counters, now: now, pulse: watchdog.NewPulse(), chunks: make(chan chunk, numChunks), free: make(chan []byte, numChunks)}
 	for range numChunks {
 		f.free <- make([]byte, chunkSize)
 	}
@@ -129,7 +132,9 @@ func (f *feed) teller(s Stream) func([]byte) {
 
 // read waits until there are bytes, an error, or ctx ends.
 func (f *feed) read(ctx context.Context, s Stream, buf []byte, tell func([]byte)) (int, error) {
+	defer f.pulse.Rest()
 	for {
+		f.pulse.Work()
 		n, err := s.Read(buf)
 		tell(buf[:max(n, 0)])
 		if n > 0 || err != nil {

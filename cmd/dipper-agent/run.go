@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -13,6 +15,7 @@ import (
 	"dipper/positioning"
 	"dipper/receiver"
 	"dipper/receiver/uplink"
+	"dipper/receiver/watchdog"
 )
 
 type runCmd struct {
@@ -64,16 +67,33 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 		log.Info("passive: the module is not set up", "setup", c.Setup)
 		c.Setup, c.Rate = "", 0
 	}
+	every, err := watchdogEvery(os.Getenv)
+	if err != nil {
+		return command.Usagef("%w", err)
+	}
+	notifier, err := watchdog.Dial(os.Getenv("NOTIFY_SOCKET"))
+	if err != nil {
+		return err
+	}
+	defer notifier.Close()
+	supervisor := supervised{notifier: notifier, every: every, log: log, ready: make(chan struct{})}
 	agent, err := receiver.New(receiver.Config{
 		Decoder: positioning.DecoderConfig{AsOf: command.SourceDate()},
 		Source:  sources[0], Backups: sources[1:], Failover: c.Failover,
 		Interval: c.Interval, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
 		Spool: c.Spool, Server: c.Server, Unit: c.Unit, Key: c.Key,
 		Version: name + " " + command.Version(), Status: c.Status, Setup: c.Setup, Rate: c.Rate, Linger: c.Linger, Drain: c.Drain, Log: log,
+		Ready: func() { close(supervisor.ready) },
 	})
 	if err != nil {
 		return command.Usagef("%w", err)
 	}
+	supervisor.agent = agent
+	supervising, end := context.WithCancel(context.WithoutCancel(ctx)) // it outlives ctx: the spool is drained meanwhile
+	var supervision sync.WaitGroup
+	supervision.Go(func() { supervisor.run(supervising, ctx.Done()) })
+	defer supervision.Wait()
+	defer end()
 	return agent.Run(ctx)
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dipper/positioning/track"
+	"dipper/receiver/watchdog"
 )
 
 // Source is where a Client takes fixes from and notes what the centre has: the spool. Its methods are called by one
@@ -127,7 +128,8 @@ type Client struct {
 	cfg Config
 
 	traffic atomic.Uint64
-	linger  atomic.Int64 // nanoseconds
+	linger  atomic.Int64    // nanoseconds
+	pulse   *watchdog.Pulse // of the loop that sends
 	mu      sync.Mutex
 	status  Status
 }
@@ -150,7 +152,7 @@ func NewClient(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("uplink: %w", err)
 	}
 	cfg.Log = cfg.Log.With(slog.String("unit", cfg.Unit), slog.String("server", cfg.URL))
-	c := &Client{cfg: cfg, status: Status{Since: time.Now()}}
+	c := &Client{cfg: cfg, pulse: watchdog.NewPulse(), status: Status{Since: time.Now()}}
 	c.SetLinger(cfg.Linger)
 	return c, nil
 }
@@ -166,6 +168,10 @@ func (c *Client) Status() Status {
 	s.Bytes = c.traffic.Load()
 	return s
 }
+
+// Busy is how long the loop that sends has been at one turn; 0 while it waits for the link, for fixes or for acknowledgements.
+// A turn ends within Config.DeadAfter unless the source hangs. Safe from any goroutine.
+func (c *Client) Busy() time.Duration { return c.pulse.Busy() }
 
 func (c *Client) note(change func(s *Status)) {
 	c.mu.Lock()

@@ -108,7 +108,9 @@ func (s *session) loop(ctx context.Context) error {
 	linger := time.NewTimer(0)
 	defer linger.Stop()
 	ended := ctx.Done()
+	defer s.client.pulse.Rest()
 	for {
+		s.client.pulse.Work()
 		if err := s.steer.tell(time.Now()); err != nil {
 			return err
 		}
@@ -122,8 +124,10 @@ func (s *session) loop(ctx context.Context) error {
 		if wait > 0 {
 			linger.Reset(wait)
 		}
+		s.client.pulse.Rest()
 		select {
 		case <-s.news:
+			s.client.pulse.Work()
 			err = s.takeNews()
 		case <-s.client.cfg.Source.Changed():
 		case <-s.steer.changed:
