@@ -90,7 +90,7 @@ func (f *Fleet) acceptOnce(ctx context.Context, s *slot, b track.Batch) (err err
 		s.least = s.version
 		f.count(&d)
 		if d.moved && f.listener != nil {
-			f.listener.Moved(d.step.Position)
+			f.listener.Moved(d.step.Position, d.step.PrevCell)
 		}
 	}
 	f.stats.duplicates.Add(uint64(len(b.Fixes) - d.fresh))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"dipper/fleet"
+	"dipper/fleet/cell"
 	"dipper/positioning"
 	"dipper/positioning/geo"
 	"dipper/positioning/track"
@@ -195,7 +196,7 @@ type listener struct {
 	moves []fleet.Position
 }
 
-func (l *listener) Moved(p fleet.Position) {
+func (l *listener) Moved(p fleet.Position, _ cell.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.moves = append(l.moves, p)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"dipper/fleet/cell"
 	"dipper/geofence"
 )
 
@@ -58,8 +59,9 @@ func orDefault[T int | time.Duration](field *T, value T) {
 // Listener is told of positions as they change on this node.
 type Listener interface {
 	// Moved is called after the step is durable, when a unit's last position moved forward in time. Calls of one unit come in
-	// order and one at a time, those of different units at once. It must not block: the unit's next batch waits for it.
-	Moved(p Position)
+	// order and one at a time, those of different units at once. It must not block: the unit's next batch waits for it. from is
+	// the cell in which the unit was before; 0 none.
+	Moved(p Position, from cell.ID)
 }
 
 // Fleet is the central model on a Store. All methods are safe for concurrent use. Accept works while Run runs; everything else

@@ -3,13 +3,17 @@ package stream
 import (
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"dipper/fleet"
 	"dipper/fleet/cell"
+	"dipper/fleet/redisstore"
+	"dipper/fleet/storetest/redistest"
 	"dipper/positioning/geo"
 )
 
@@ -90,14 +94,14 @@ func BenchmarkMoved(b *testing.B) {
 			for u := range positions {
 				at := geo.Point{Lat: 20 + float64(u%1000)/50, Lon: 100 + float64(u/1000)/5}
 				positions[u] = fleet.Position{Unit: fleet.UnitID(fmt.Sprint("u", u)), Point: at, Cell: cell.FromPoint(at)}
-				h.Moved(positions[u])
+				h.Moved(positions[u], 0)
 			}
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
 				p := &positions[i%units]
 				p.Time = time.Unix(int64(i), 0)
-				h.Moved(*p)
+				h.Moved(*p, p.Cell)
 				i++
 			}
 		})
@@ -151,5 +155,61 @@ func BenchmarkTurn(b *testing.B) {
 			cells = len(got)
 		}
 		b.ReportMetric(float64(cells), "cells")
+	})
+}
+
+// BenchmarkRelay is what a position costs that is told to other nodes: the node that took it until Redis has the message, where 5,000 units
+// in 60 areas send between two flushes, and a node that hears it.
+func BenchmarkRelay(b *testing.B) {
+	const units, areas = 5000, 60
+	positions := make([]fleet.Position, units)
+	for u := range positions {
+		at := geo.Point{Lat: 22 + float64(u%6)*3, Lon: 104 + float64(u%areas/6)*2 + float64(u)/1e5}
+		positions[u] = fleet.Position{Unit: fleet.UnitID(fmt.Sprint("unit-", u)), Point: at, Cell: cell.FromPoint(at)}
+	}
+	b.Run("tell", func(b *testing.B) {
+		s := startStation(b, redistest.Start(b, redistest.Options{NoAOF: true}).URL)
+		r := s.hub.relay
+		s.stop() // the benchmark flushes by itself
+		store, err := redisstore.Open(b.Context(), redisstore.Config{URL: redistest.Start(b, redistest.Options{NoAOF: true}).URL})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer store.Close()
+		r.store = store
+		r.sending.Store(true)
+		for b.Loop() {
+			for _, p := range positions {
+				r.tell(p, p.Cell)
+			}
+			if !r.flush(b.Context()) {
+				b.Fatal("not told")
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*units), "ns/position")
+		b.ReportMetric(value(b, r.metrics.relayMessages)/float64(b.N), "messages/flush")
+	})
+	b.Run("hear", func(b *testing.B) {
+		h := NewHub(HubConfig{Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(prometheus.NewRegistry())})
+		h.relay.node = 2
+		at := time.Unix(0, 0)
+		var spent time.Duration
+		for b.Loop() {
+			b.StopTimer()
+			at = at.Add(time.Second)
+			moved := map[cell.ID]map[fleet.UnitID]fleet.Position{1: {}}
+			for _, p := range positions {
+				p.Time = at
+				moved[1][p.Unit] = p
+			}
+			messages, _ := pack(1, moved)
+			b.StartTimer()
+			begin := time.Now()
+			for _, m := range messages {
+				h.relay.Heard(m)
+			}
+			spent += time.Since(begin)
+		}
+		b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N*units), "ns/position")
 	})
 }

@@ -17,6 +17,9 @@
 // watch, a viewer costs what changes on its screen, and a viewer that was busy writing for two seconds sees the newest state
 // in its next turn: there is no queue that could grow. A view of too many units is told as counts by cell.
 //
+// Where several nodes share a store, the relay (relay.go) brings what other nodes took to the plot: of the areas at which this node's
+// viewers look, and gathered into few messages. What may have been missed is read from the store (relayread.go).
+//
 // Events are pulled in the same way, from the end of the store's event log (feed.go) or, for a viewer that is far behind,
 // from the log itself, in order and without a gap. A viewer that cannot keep up with events is closed with a code and
 // resumes after the last one it has.

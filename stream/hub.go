@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dipper/fleet"
+	"dipper/fleet/cell"
 )
 
 // Defaults of HubConfig.
@@ -71,6 +72,7 @@ type Hub struct {
 	metrics  *Metrics
 	upgrader websocket.Upgrader
 	plot     *plot
+	relay    *relay
 	feed     feed
 	fences   atomic.Uint64 // raised when fences changed
 	fleet    *fleet.Fleet  // set before open
@@ -85,8 +87,9 @@ type Hub struct {
 // NewHub makes a hub that shows nothing until Run.
 func NewHub(cfg HubConfig) *Hub {
 	cfg.setDefaults()
+	plot := newPlot()
 	return &Hub{
-		cfg: cfg, log: cfg.Log, metrics: cfg.Metrics, plot: newPlot(),
+		cfg: cfg, log: cfg.Log, metrics: cfg.Metrics, plot: plot, relay: newRelay(plot, cfg.Log, cfg.Metrics),
 		viewers: map[*viewer]struct{}{},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: cfg.WriteTimeout,
@@ -97,22 +100,24 @@ func NewHub(cfg HubConfig) *Hub {
 	}
 }
 
-// Moved puts a unit's new position before the viewers' eyes. It does not wait for them.
-func (h *Hub) Moved(p fleet.Position) {
+// Moved puts a unit's new position before the viewers' eyes, here and at other nodes. It does not wait for them.
+func (h *Hub) Moved(p fleet.Position, from cell.ID) {
 	if !h.plot.move(p) {
 		h.metrics.stalePositions.Inc()
 	}
+	h.relay.tell(p, from)
 }
 
 // Run loads the last positions of all units, follows the event log and serves viewers until ctx ends. Then it closes the
 // viewers and waits until they are gone.
 func (h *Hub) Run(ctx context.Context, f *fleet.Fleet) error {
 	h.fleet = f
-	if err := h.load(ctx); err != nil {
+	if err := errors.Join(h.relay.begin(f), h.load(ctx)); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	h.admit(ctx)
+	g.Go(func() error { return h.relay.run(ctx) })
 	g.Go(func() error { return h.followEvents(ctx) })
 	g.Go(func() error { return h.pruneNowAndThen(ctx) })
 	g.Go(func() error { return h.followLabels(ctx) })
@@ -189,6 +194,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, seat Seat) error {
 		return err
 	}
 	defer h.leave(v)
+	defer h.relay.watch(v, nil)
 	ws, err := upgrade(&h.upgrader, w, r)
 	if ws == nil {
 		return err

@@ -110,7 +110,7 @@ const harbour = `{"op":"view","bbox":[120,36,121,37],"zoom":11}`
 func swarm(h *Hub, n, i int) {
 	for u := range n {
 		at := geo.Point{Lat: 36.5 + float64(u)/1e5, Lon: 120.5 + float64(i%1000)/1e5}
-		h.Moved(fleet.Position{Unit: fleet.UnitID(fmt.Sprint("u", u)), Time: time.UnixMilli(1_800_000_000_000 + int64(i)), Point: at, SpeedMps: 5, CourseDeg: 90, Cell: cell.FromPoint(at)})
+		h.Moved(fleet.Position{Unit: fleet.UnitID(fmt.Sprint("u", u)), Time: time.UnixMilli(1_800_000_000_000 + int64(i)), Point: at, SpeedMps: 5, CourseDeg: 90, Cell: cell.FromPoint(at)}, 0)
 	}
 }
 

@@ -237,7 +237,7 @@ func (l *look) walk(n *node, g *glance) {
 func (l *look) leaf(n *node, rel relation, g *glance) {
 	told := l.shown[n]
 	for _, m := range told {
-		if !l.view.Contains(m.pos.Point) {
+		if m.leaf == nil || !l.view.Contains(m.pos.Point) {
 			g.gone = append(g.gone, m.depart())
 			l.holds = l.holds && m != l.watch
 		}

@@ -32,6 +32,13 @@ type Metrics struct {
 	events         prometheus.Counter
 	coalesced      prometheus.Counter
 	stalePositions prometheus.Counter
+	relayNodes     prometheus.Gauge
+	relayAreas     prometheus.Gauge
+	relayMessages  prometheus.Counter
+	relayTold      prometheus.Counter
+	relayHeard     prometheus.Counter
+	relayReads     prometheus.Counter
+	relayBad       prometheus.Counter
 }
 
 // NewMetrics makes the counters and registers them.
@@ -63,10 +70,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		events:         counter("dipper_live_events_total", "Events sent to viewers."),
 		coalesced:      counter("dipper_live_coalesced_total", "Turns of viewers that were skipped because the viewer had not taken the turn before; the next has the newest state."),
 		stalePositions: counter("dipper_live_stale_positions_total", "Positions that came to the hub later than a newer one of the same unit."),
+		relayNodes:     gauge("dipper_relay_nodes", "Other nodes of the service that this one hears."),
+		relayAreas:     gauge("dipper_relay_areas", "Areas (H3 cells of resolution 2) at which this node's viewers look."),
+		relayMessages:  counter("dipper_relay_messages_total", "Messages with positions sent to other nodes, one for each area about ten times a second."),
+		relayTold:      counter("dipper_relay_positions_sent_total", "Positions in messages to other nodes."),
+		relayHeard:     counter("dipper_relay_positions_heard_total", "Positions that other nodes took and that this one heard."),
+		relayReads:     counter("dipper_relay_reads_total", "Areas read from the store because they began to be followed or something may have been missed."),
+		relayBad:       counter("dipper_relay_bad_messages_total", "Messages of other nodes that were not understood."),
 	}
 	r.MustRegister(m.uplinks, m.hellos, m.batches, m.fixes, m.refusedFixes, m.acks, m.throttled, m.retries, m.uplinkBytes,
 		m.reports, m.settingsReported, m.noticesShown, m.onboard, m.steered, m.steeredBytes,
-		m.viewers, m.viewersClosed, m.badRequests, m.frames, m.liveBytes, m.positions, m.events, m.coalesced, m.stalePositions)
+		m.viewers, m.viewersClosed, m.badRequests, m.frames, m.liveBytes, m.positions, m.events, m.coalesced, m.stalePositions,
+		m.relayNodes, m.relayAreas, m.relayMessages, m.relayTold, m.relayHeard, m.relayReads, m.relayBad)
 	return m
 }
 

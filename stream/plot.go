@@ -78,6 +78,9 @@ func (p *plot) move(pos fleet.Position) bool {
 	if m.leaf != nil && pos.Time.Before(m.pos.Time) {
 		return false
 	}
+	if m.leaf != nil && pos.Series == m.pos.Series && pos.Seq == m.pos.Seq && pos.Time.Equal(m.pos.Time) {
+		return true // the same fix, read from the store or told by another node
+	}
 	stamp := p.now.Add(1)
 	wasMoving := m.moving
 	m.moving = pos.SpeedMps >= movingMps // false for NaN
@@ -92,6 +95,55 @@ func (p *plot) move(pos fleet.Position) bool {
 	m.pos, m.stamp = pos, stamp
 	m.leaf.touch(pos.Point, stamp)
 	return true
+}
+
+// remove takes a unit from where it is. It stays known, and shows again when it moves.
+func (p *plot) remove(unit fleet.UnitID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := p.units[unit]
+	if m == nil || m.leaf == nil {
+		return
+	}
+	stamp := p.now.Add(1)
+	m.leaf.remove(m, m.moving, stamp)
+	m.leaf, m.moving, m.stamp = nil, false, stamp
+}
+
+// strayed gives the units below a cell that are not among those there, and did not move since a stamp.
+func (p *plot) strayed(id cell.ID, there map[fleet.UnitID]bool, since uint64) (units []fleet.UnitID) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	n := p.nodes[cell.Resolution(id)][id]
+	if n == nil {
+		return nil
+	}
+	n.each(func(m *mark) {
+		if !there[m.unit] && m.stamp <= since {
+			units = append(units, m.unit)
+		}
+	})
+	return units
+}
+
+// each calls fn with the marks below n.
+func (n *node) each(fn func(*mark)) {
+	for _, m := range n.marks {
+		fn(m)
+	}
+	for _, c := range n.children {
+		c.each(fn)
+	}
+}
+
+// areaOf is the area in which a unit is; 0 for one without a position.
+func (p *plot) areaOf(m *mark) cell.ID {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if m.leaf == nil {
+		return 0
+	}
+	return cell.Parent(m.leaf.id, cell.Area)
 }
 
 // name gives a unit a label. It need not have a position yet.

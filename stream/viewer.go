@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"dipper/fleet"
+	"dipper/fleet/cell"
 )
 
 // Times of a viewer's connection.
@@ -22,6 +24,9 @@ const (
 	// sendBuffer is what the kernel may hold for a viewer: one or two full turns. What waits there cannot be replaced by
 	// something newer.
 	sendBuffer = 128 << 10
+	// freshWait is how long the answer to a view may wait for what other nodes know of it. Then it is told as far as it is known, and
+	// the rest follows.
+	freshWait = time.Second
 	// eventsATurn bounds how many events go out before positions have their turn again.
 	eventsATurn = 256
 )
@@ -44,11 +49,15 @@ type viewer struct {
 	asked   request    // the newest of each kind
 	refused *badRequest
 
-	screen screen
-	update update
-	knows  []uint64 // bit set by handle: the viewer has been told the name
-	told   uint64   // the stamp up to which names were told
-	out    []byte
+	screen  screen
+	view    *view     // asked for, and waits until the plot has what is in it
+	waits   time.Time // until then at most
+	areas   []cell.ID // of the last view that was asked for
+	watched []cell.ID // the areas that the relay was told
+	update  update
+	knows   []uint64 // bit set by handle: the viewer has been told the name
+	told    uint64   // the stamp up to which names were told
+	out     []byte
 
 	events bool // wants events
 	cursor fleet.Cursor
@@ -201,16 +210,18 @@ func (v *viewer) turn(ctx context.Context, now time.Time) error {
 		}
 	}
 	if asked.follow != nil {
-		m := v.hub.plot.find(fleet.UnitID(*asked.follow))
-		if m == nil && *asked.follow != "" {
-			if err := v.sendError("not_found", "unit", "no such unit"); err != nil {
-				return err
-			}
+		if err := v.beginFollow(ctx, fleet.UnitID(*asked.follow)); err != nil {
+			return err
 		}
-		v.screen.followUnit(m)
 	}
 	if asked.view != nil {
-		v.screen.show(*asked.view)
+		v.view, v.waits = asked.view, now.Add(freshWait)
+		v.areas = areasOf(asked.view.box)
+	}
+	v.lookOut()
+	if v.view != nil && (v.hub.relay.fresh(v) || now.After(v.waits)) {
+		v.screen.show(*v.view)
+		v.view = nil
 	}
 	stamp := v.hub.plot.now.Load()
 	v.screen.turn(now, &v.update)
@@ -228,6 +239,35 @@ func (v *viewer) turn(ctx context.Context, now time.Time) error {
 		}
 	}
 	return v.sendEvents(ctx, now)
+}
+
+// beginFollow follows a unit wherever it is; none for an empty id.
+func (v *viewer) beginFollow(ctx context.Context, unit fleet.UnitID) error {
+	m := v.hub.plot.find(unit)
+	if known, err := v.hub.relay.locate(ctx, unit); err != nil {
+		v.hub.log.Warn("a unit to be followed cannot be looked up", "unit", unit, "error", err)
+	} else if known {
+		m = v.hub.plot.find(unit)
+	}
+	v.screen.followUnit(m)
+	if m == nil && unit != "" {
+		return v.sendError("not_found", "unit", "no such unit")
+	}
+	return nil
+}
+
+// lookOut tells the relay at which areas the viewer looks: those of its view, and that of the unit it follows.
+func (v *viewer) lookOut() {
+	areas := v.areas
+	if v.screen.follow != nil {
+		if at := v.hub.plot.areaOf(v.screen.follow); at != 0 && !slices.Contains(areas, at) {
+			areas = append(slices.Clip(areas), at)
+		}
+	}
+	if !slices.Equal(areas, v.watched) {
+		v.watched = areas
+		v.hub.relay.watch(v, areas)
+	}
 }
 
 // sendUpdate writes the messages of one turn in the order that docs/wire.md gives.

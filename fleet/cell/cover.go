@@ -53,6 +53,9 @@ var pentagons = func() (bits [2]uint64) {
 	return bits
 }()
 
+// Children are the cells of the next finer resolution that have c as parent: seven, or six of a pentagon.
+func Children(c ID) []ID { return children([]ID{c}) }
+
 // children are the cells one resolution below.
 func children(cells []ID) []ID {
 	const digits = 7

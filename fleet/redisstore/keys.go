@@ -26,6 +26,8 @@ import (
 //	{e}:ids          hash    event id → first entry, last entry, revisions in the log
 //	g:{kind}         hash    document id → revision:data
 //	g:{kind}:log     stream  n-0, the newest only: n counts the changes of the kind
+//	p:{r}:area       sharded channel: what nodes say about the units in an area; r is the tag of one of relayGroups slots
+//	p:{r}:nodes      sharded channel of all nodes. In database n > 0 the names begin with pn
 const (
 	logStream = "{e}:log"
 	logIDs    = "{e}:ids"

@@ -36,6 +36,8 @@ type Store struct {
 	scripts scripts
 	nonce   atomic.Uint64 // names each step and document change, so that one sent twice is known again
 
+	channelPrefix string // of what nodes say to each other
+
 	stepsPerCall int // the constant but in the benchmark that chose it
 
 	ctx    context.Context // ends with Close; for the goroutines that wait for news
@@ -72,6 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{cfg: cfg, client: client, scripts: sc, stepsPerCall: stepsPerCall, tails: map[string]*tail{}}
+	s.channelPrefix = channelPrefix(target.options.DB)
 	s.cluster, _ = client.(*redis.ClusterClient)
 	var seed [8]byte
 	if _, err := rand.Read(seed[:]); err != nil {

@@ -122,11 +122,13 @@ func (s *Store) readAfter(stream string, last uint64) (uint64, error) {
 	return s.newest(s.ctx, stream)
 }
 
-func (s *Store) pause(d time.Duration) {
+func (s *Store) pause(d time.Duration) { pause(s.ctx, d) }
+
+func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.ctx.Done():
+	case <-ctx.Done():
 	}
 }
