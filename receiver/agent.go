@@ -33,6 +33,8 @@ type Config struct {
 	Hold           bool                      // keep a parked vehicle in its place
 	ThinErrorM     float64                   // spare the fixes that others explain to within so many metres; 0 spares none
 	Spool          string                    // required: the directory of the spool
+	SpoolBytes     int64                     // limit of its files; 0 stands for spool.DefaultMaxBytes
+	SpoolKeep      time.Duration             // how long it keeps what is acknowledged; 0 stands for spool.DefaultKeepAcked
 	Server         string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
 	Unit           string                    // required: the unit's id
 	Key            string                    // required: the unit's key
@@ -135,7 +137,9 @@ func (a *Agent) Counters() *Counters { return &a.counters }
 // An error means that the agent cannot do its work at all: the spool cannot be opened, the status address is taken, a
 // recording cannot be read. A lost source or link is none.
 func (a *Agent) Run(ctx context.Context) (err error) {
-	sp, err := spool.Open(a.cfg.Spool, spool.Options{Unit: a.cfg.Unit, Log: a.cfg.Log, Now: a.cfg.Now})
+	sp, err := spool.Open(a.cfg.Spool, spool.Options{
+		MaxBytes: a.cfg.SpoolBytes, KeepAcked: a.cfg.SpoolKeep, Unit: a.cfg.Unit, Log: a.cfg.Log, Now: a.cfg.Now,
+	})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"dipper/positioning"
 	"dipper/positioning/track"
+	"dipper/receiver/spool"
 )
 
 const drive = "hangzhou-bds-gps-drive.nmea" // 36 fixes
@@ -221,6 +222,33 @@ func TestAgentOffline(t *testing.T) {
 }
 
 // Told to stop, the agent still delivers what the module has just said.
+// Months without a link on a small card: the spool keeps to its limit and says what it gave up.
+func TestAgentKeepsToTheLimitOfItsSpool(t *testing.T) {
+	c := openCentre(t)
+	c.hangUp(true)
+	const fixes = 20_000
+	var said []byte
+	for n := range fixes {
+		said = append(said, burst(n)...)
+	}
+	path := filepath.Join(t.TempDir(), "months.nmea")
+	if err := os.WriteFile(path, said, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(t, c, parse(t, "file:"+path, SourceOptions{}))
+	cfg.SpoolBytes = spool.MinMaxBytes
+	w := work(t, cfg)
+	eventually(t, "the file in the spool", func() bool {
+		s := w.Status().Spool
+		return s != nil && s.Newest == fixes
+	})
+	s := w.Status().Spool
+	if s.Bytes > cfg.SpoolBytes || s.Dropped == 0 || s.Unacked+s.Dropped != fixes {
+		t.Errorf("spool of %d bytes at most: %+v", cfg.SpoolBytes, *s)
+	}
+	w.end(t)
+}
+
 func TestAgentDeliversWhenStopped(t *testing.T) {
 	c := openCentre(t)
 	m := plug(t)

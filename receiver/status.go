@@ -69,12 +69,13 @@ type SpoolStatus struct {
 	Bytes    int64        `json:"bytes"`
 	InMemory int          `json:"in_memory"`         // fixes that are not on disk yet
 	Failing  string       `json:"failing,omitempty"` // why the disk takes nothing
+	Dropped  uint64       `json:"dropped"`           // fixes given up, since the start, that the service has not said it holds
 }
 
 func spoolStatus(s spool.Stats, waiting *float64) *SpoolStatus {
 	return &SpoolStatus{
 		Series: s.Series, Oldest: s.Oldest, Newest: s.Newest, Unacked: s.Unacked, Waiting: waiting, Bytes: s.Bytes,
-		InMemory: s.InMemory, Failing: s.Failing,
+		InMemory: s.InMemory, Failing: s.Failing, Dropped: s.Dropped,
 	}
 }
 

@@ -58,6 +58,8 @@ func TestExitCodes(t *testing.T) {
 		{"bad failover", run("--failover", "0s"), 2, "--failover"},
 		{"bad thinning", run("--thin-error=-1"), 2, "--thin-error"},
 		{"bad interval", run("--interval=-1s"), 2, "--interval"},
+		{"small spool", run("--spool-bytes", "1000"), 2, "--spool-bytes"},
+		{"spool that keeps nothing", run("--spool-keep", "0s"), 2, "--spool-keep"},
 		{"bad maker", run("--setup", "garmin"), 2, "garmin"},
 		{"rate of a module that is left alone", run("--rate", "5"), 2, "only a module"},
 		{"odd rate", run("--setup", "casic", "--rate", "3"), 2, "rate 3"},

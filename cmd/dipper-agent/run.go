@@ -14,6 +14,7 @@ import (
 	"dipper/cmd/internal/command"
 	"dipper/positioning"
 	"dipper/receiver"
+	"dipper/receiver/spool"
 	"dipper/receiver/uplink"
 	"dipper/receiver/watchdog"
 )
@@ -32,6 +33,8 @@ type runCmd struct {
 	Key            string        `help:"This unit's key, as 'dipper unit add' printed it. Better given as DIPPER_KEY or in the config file, which no other user can read." required:"" placeholder:"KEY"`
 	Spool          string        `help:"Directory in which fixes wait until the service has them." required:"" placeholder:"DIR"`
 	Interval       time.Duration `help:"At most one accepted fix in so much of the fixes' own time; 0s every fix. The centre can change this and the next four." default:"0s"`
+	SpoolBytes     int64         `help:"Limit of the spool's files. Over it the oldest acknowledged fixes go first; then, with an alarm, the oldest of all." default:"67108864" placeholder:"BYTES"`
+	SpoolKeep      time.Duration `help:"How long the spool keeps acknowledged fixes, for a service that lost its last seconds." default:"24h"`
 	Hold           bool          `help:"Keep a parked vehicle in its place instead of sending how the receiver wanders."`
 	ThinError      float64       `help:"Spare the fixes that the others explain to within so many metres, 10 for instance; 0 spares none. A fix is then sent when the next is known." default:"0" placeholder:"METRES"`
 	MaxBytesPerDay uint64        `help:"Data budget of the link, both ways, from midnight to midnight UTC: near it fixes are thinned harder. A silent link alone uses 140000 without TLS; 0 is no limit." default:"0" placeholder:"BYTES"`
@@ -60,6 +63,9 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	if c.Drain <= 0 || c.Linger < 0 || c.Interval < 0 {
 		return command.Usagef("--drain, --linger and --interval must not be negative, and --drain not 0")
 	}
+	if c.SpoolBytes < spool.MinMaxBytes || c.SpoolKeep <= 0 {
+		return command.Usagef("--spool-bytes must be %d or more, and --spool-keep positive", spool.MinMaxBytes)
+	}
 	if err := receiver.CheckSetup(c.Setup, c.Rate); err != nil {
 		return command.Usagef("--setup: %w", err)
 	}
@@ -81,7 +87,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 		Decoder: positioning.DecoderConfig{AsOf: command.SourceDate()},
 		Source:  sources[0], Backups: sources[1:], Failover: c.Failover,
 		Interval: c.Interval, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
-		Spool: c.Spool, Server: c.Server, Unit: c.Unit, Key: c.Key,
+		Spool: c.Spool, SpoolBytes: c.SpoolBytes, SpoolKeep: c.SpoolKeep, Server: c.Server, Unit: c.Unit, Key: c.Key,
 		Version: name + " " + command.Version(), Status: c.Status, Setup: c.Setup, Rate: c.Rate, Linger: c.Linger, Drain: c.Drain, Log: log,
 		Ready: func() { close(supervisor.ready) },
 	})

@@ -209,7 +209,7 @@ func TestDamagedEndGivesNoNumberTwice(t *testing.T) {
 func TestDamageInFinishedSegmentIsFoundByReading(t *testing.T) {
 	dir := t.TempDir()
 	o := quick()
-	o.MaxBytes = minMaxBytes
+	o.MaxBytes = MinMaxBytes
 	s := mustOpen(t, dir, o)
 	n := 0
 	for ; len(s.segments) < 3; n += 50 {
@@ -258,7 +258,7 @@ func TestPowerCutTakesNothingThatCouldBeRead(t *testing.T) {
 			d := newBrokenDisk(dir)
 			d.knowAll(t)
 			o := quick()
-			o.disk, o.MaxBytes, o.SyncEvery = d, 8*minMaxBytes, time.Hour
+			o.disk, o.MaxBytes, o.SyncEvery = d, 8*MinMaxBytes, time.Hour
 			s, err := Open(dir, o)
 			if err != nil {
 				rt.Fatal(err)

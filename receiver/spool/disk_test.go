@@ -95,7 +95,7 @@ func TestFullDiskGivesUpWhatIsAcked(t *testing.T) {
 	dir := t.TempDir()
 	d := newBrokenDisk(dir)
 	o := quick()
-	o.disk, o.MaxBytes = d, minMaxBytes
+	o.disk, o.MaxBytes = d, MinMaxBytes
 	s := mustOpen(t, dir, o)
 	n := 0
 	for ; len(s.segments) < 3; n += 50 {

@@ -26,8 +26,16 @@ func (s *Spool) evictLocked(now time.Time) {
 			i++
 		}
 	}
-	for s.bytesLocked() > s.o.MaxBytes && s.dropOldestLocked(len(s.segments)-1, true) {
+	for s.bytesLocked()+s.roomLocked() > s.o.MaxBytes && s.dropOldestLocked(len(s.segments)-1, true) {
 	}
+}
+
+// roomLocked is what the last segment may still grow by.
+func (s *Spool) roomLocked() int64 {
+	if len(s.segments) == 0 {
+		return 0
+	}
+	return max(0, s.o.segmentBytes()-s.current().size)
 }
 
 // makeRoomLocked drops one segment on a disk that is full though the spool is not: an acknowledged one, or, when the memory

@@ -20,7 +20,9 @@ const (
 	// stallAfter is how long an fsync may take; then the disk counts as failed. A worn SD card that erases blocks takes seconds.
 	stallAfter = 30 * time.Second
 
-	minMaxBytes     = 64 << 10
+	// MinMaxBytes is the least that Options.MaxBytes can be.
+	MinMaxBytes = 64 << 10
+
 	maxSegmentBytes = 256 << 10
 	segmentsPerMax  = 8 // so that dropping one segment drops an eighth at most
 	upkeepEvery     = time.Minute
@@ -45,7 +47,7 @@ func (o Options) withDefaults(dir string) Options {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
-	o.MaxBytes = max(o.MaxBytes, minMaxBytes)
+	o.MaxBytes = max(o.MaxBytes, MinMaxBytes)
 	if o.KeepAcked == 0 {
 		o.KeepAcked = DefaultKeepAcked
 	}

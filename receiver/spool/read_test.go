@@ -64,7 +64,7 @@ func TestFailedReadLosesNothing(t *testing.T) {
 func TestSegmentThatCannotBeReadAtOpen(t *testing.T) {
 	dir := t.TempDir()
 	o := quick()
-	o.MaxBytes = minMaxBytes
+	o.MaxBytes = MinMaxBytes
 	s := mustOpen(t, dir, o)
 	n := 0
 	for ; len(s.segments) < 3; n += 50 {

@@ -181,7 +181,7 @@ func TestLimitTakesOldestAckedThenOldest(t *testing.T) {
 	dir := t.TempDir()
 	var log logBuffer
 	o := quick()
-	o.MaxBytes, o.Log = minMaxBytes, log.logger()
+	o.MaxBytes, o.Log = MinMaxBytes, log.logger()
 	s := mustOpen(t, dir, o)
 	n := 0
 	fill := func(segments int) {
@@ -194,7 +194,7 @@ func TestLimitTakesOldestAckedThenOldest(t *testing.T) {
 	if err := s.Ack(middle); err != nil {
 		t.Fatal(err)
 	}
-	fill(5)
+	fill(4)
 	st := s.Stats()
 	if st.Dropped != 0 || st.Bytes > o.MaxBytes {
 		t.Fatalf("dropped %d with an acknowledged segment to go, %d bytes of %d", st.Dropped, st.Bytes, o.MaxBytes)
@@ -223,7 +223,7 @@ func TestLimitTakesOldestAckedThenOldest(t *testing.T) {
 func TestAckedIsKeptForItsTime(t *testing.T) {
 	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	o := quick()
-	o.MaxBytes, o.KeepAcked, o.Now = minMaxBytes, time.Hour, func() time.Time { return now }
+	o.MaxBytes, o.KeepAcked, o.Now = MinMaxBytes, time.Hour, func() time.Time { return now }
 	dir := t.TempDir()
 	s := mustOpen(t, dir, o)
 	n := 0
@@ -464,7 +464,7 @@ func manyRanges(n int) track.Ranges {
 func TestAcknowledgementsAloneKeepTheLimit(t *testing.T) {
 	dir := t.TempDir()
 	o := quick()
-	o.MaxBytes, o.disk = minMaxBytes, newBrokenDisk(dir)
+	o.MaxBytes, o.disk = MinMaxBytes, newBrokenDisk(dir)
 	s := mustOpen(t, dir, o)
 	mustAppend(t, s, fixesFrom(1, 12000)...)
 	if _, err := s.Read(1, track.MaxBatchFixes); err != nil {
