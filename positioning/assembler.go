@@ -29,7 +29,6 @@ const (
 	carryGSA = 10 * 1000
 	// maxUndated is how many fixes wait for the first date. Receivers that send RMC or ZDA rarely do so every ten epochs.
 	maxUndated = 64
-	halfDay    = nmea.Day / 2
 	// weekCycle is how far back a date falls when a receiver's 10-bit GPS week counter wraps: 1024 weeks, in days. It
 	// happened in 1999 and 2019 and, by firmware with a cycle of its own, on any day between.
 	weekCycle = 1024 * 7
@@ -68,7 +67,7 @@ type assembler struct {
 	confirm int // streak needed
 	rival   mark
 	against int // epochs in a row that ended with rival
-	epochs  int // that could have held a fix
+	epochs  int // with a fix
 	doubted int // epochs at the latest doubt
 
 	closedKey nmea.TimeOfDay // of the last epoch closed
@@ -86,6 +85,7 @@ type assembler struct {
 
 	drift drift
 
+	fixMode Mode // of the last instant; ModeUnknown if it had no fix
 	gsaMode Mode
 	gsaKey  nmea.TimeOfDay
 	used    [nmea.NumSystems]uint64 // satellites by the latest epoch with a GSA, as sets of numbers
@@ -152,6 +152,8 @@ func (a *assembler) add(s nmea.Sentence) {
 		}
 	case *nmea.ErrorEstimate:
 		a.addError(m)
+	case *nmea.Altitude:
+		a.untimed(kindAltitude).addAltitude(m)
 	case *nmea.GSA:
 		a.untimed(kindGSA).addGSA(m)
 	case *nmea.VTG:
@@ -346,7 +348,7 @@ func (a *assembler) settleOrder(why cause) {
 // learn takes the last sentence of an epoch for the one that ends all of them. One that has proven itself stays until another has: in
 // single epochs it may just have been lost.
 func (a *assembler) learn(end mark, why cause) {
-	if why == byEnd || !a.epoch.positional() {
+	if why == byEnd || !a.epoch.hasFix() { // before its first fix a receiver may send less
 		return
 	}
 	a.epochs++
@@ -372,14 +374,17 @@ func (a *assembler) finish() {
 		a.gsaMode, a.gsaKey, a.used = e.mode, e.key, e.loose.used
 	}
 	if !e.positional() {
+		a.dateAlone()
 		return
 	}
 	a.stats.Closed++
 	if !e.hasFix() {
+		a.fixMode = ModeUnknown
 		a.stats.NoFix++
 		return
 	}
 	f, src := e.fix(a.carriedMode())
+	a.fixMode = f.Mode
 	if !Known(f.ErrM) {
 		f.ErrM = a.drift.grow(f.SpeedMps, e.key)
 	} else {
@@ -388,8 +393,21 @@ func (a *assembler) finish() {
 	a.dateFix(f, src)
 }
 
-// carriedMode is the latest GSA's mode, if it is not old.
+// dateAlone takes the date of a ZDA that stands at another time than the fixes, as behind a pulse for the second that comes. Without
+// a fix it would be the module's own clock's.
+func (a *assembler) dateAlone() {
+	if date := a.repaired(a.epoch.date); date.Known() && a.fixMode != ModeUnknown {
+		a.release(date, a.epoch.key)
+		a.date, a.dateKey = date, a.epoch.key
+	}
+}
+
+// carriedMode is what is known of the dimension from before. An instant without GGA and GNS says nothing of it: the last fix's
+// stands. Otherwise it is the latest GSA's, if it is not old.
 func (a *assembler) carriedMode() Mode {
+	if a.fixMode != ModeUnknown && a.epoch.gga == silent && a.epoch.gns == silent {
+		return a.fixMode
+	}
 	if a.gsaKey == nmea.NoTime || (a.epoch.key-a.gsaKey+nmea.Day)%nmea.Day > carryGSA {
 		return ModeUnknown
 	}
@@ -441,7 +459,7 @@ func (a *assembler) repaired(date nmea.Date) nmea.Date {
 func (a *assembler) release(date nmea.Date, key nmea.TimeOfDay) {
 	for i := len(a.undated) - 1; i >= 0; i-- { // from the nearest back
 		h := &a.undated[i]
-		date = date.AddDays(midnights(key, h.key))
+		date = date.AddDays(-midnights(h.key, key))
 		key = h.key
 		h.fix.Time = date.At(key)
 	}
@@ -458,13 +476,18 @@ func (a *assembler) emit(f Fix, date nmea.Date, key nmea.TimeOfDay, src ErrSourc
 	a.sources = append(a.sources, src)
 }
 
-// midnights is how many midnights lie between two times of day that are less than 12 h apart: 1 after, -1 before, else 0.
+// lateBy is how far time of day may fall back without a new day having begun.
+const lateBy = nmea.Day / 24
+
+// midnights is how many midnights lie between two times of day, the second of which is at most lateBy earlier than the first and
+// less than a day later: 1 after, -1 before, else 0.
 func midnights(from, to nmea.TimeOfDay) int {
+	late := (to-from+nmea.Day)%nmea.Day > nmea.Day-lateBy
 	switch {
-	case from-to > halfDay:
-		return 1
-	case to-from > halfDay:
+	case late && to > from:
 		return -1
+	case !late && to < from:
+		return 1
 	}
 	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,7 @@ func TestNoFix(t *testing.T) {
 		"quality 0 with the last place":        {rmcA, "GNGGA,040506.20," + place + ",0,00,99.99,1108.8,M,,M,,"},
 		"mode N":                               {"GNRMC,040506.00,A," + place + ",,,231126,,,N"},
 		"GSA 1 in all systems":                 {rmcA, "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,1", "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,4"},
+		"a GGA that does not say":              {"GNGGA,040506.20," + place + ",,00,1.1,,M,8.0,M,,"},
 		"GNS of no system":                     {rmcA, "GNGNS,040506.20," + place + ",NNNN,00,,,0.0,,0000"},
 		"GLL V":                                {rmcA, "GNGLL," + place + ",040506.20,V,N"},
 		"empty place":                          {"GNRMC,040506.00,A,,N,,E,,,231126,,,A"},
@@ -124,13 +126,16 @@ func TestNoFix(t *testing.T) {
 func TestStillAFix(t *testing.T) {
 	const place = "3604.0280,N,12022.9575,E"
 	tests := map[string][]string{
-		"nav status V":           {"GNRMC,040506.00,A," + place + ",,,231126,,,A,V"},
-		"nav status U":           {"GNRMC,040506.00,A," + place + ",,,231126,,,A,U"},
-		"GSA 1 of one system":    {rmcA, "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,2", gsaB},
-		"GGA 0 of one system":    {rmcA, "GLGGA,040506.20," + place + ",0,00,,,M,,M,,", ggaA},
-		"Quectel's mode caution": {"GNRMC,040506.00,A," + place + ",,,231126,,,C"},
-		"before NMEA 2.3":        {"GPRMC,040506,A," + place + ",1.0,2.0,231126,,"},
-		"no checksum of others":  {rmcA[:20], ggaA, rmcA},
+		"nav status V":                {"GNRMC,040506.00,A," + place + ",,,231126,,,A,V"},
+		"nav status U":                {"GNRMC,040506.00,A," + place + ",,,231126,,,A,U"},
+		"GSA 1 of one system":         {rmcA, "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,2", gsaB},
+		"GGA 0 of one system":         {rmcA, "GLGGA,040506.20," + place + ",0,00,,,M,,M,,", ggaA},
+		"GSA 1 of the instant before": {rmcA, ggaA, "GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99"},
+		"GGA without a quality":       {rmcA, "GNGGA,040506.20," + place + ",,00,1.1,,M,8.0,M,,"},
+		"status D":                    {"GNRMC,040506.00,D," + place + ",,,231126,,,A"},
+		"Quectel's mode caution":      {"GNRMC,040506.00,A," + place + ",,,231126,,,C"},
+		"before NMEA 2.3":             {"GPRMC,040506,A," + place + ",1.0,2.0,231126,,"},
+		"no checksum of others":       {rmcA[:20], ggaA, rmcA},
 	}
 	for name, in := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -522,6 +527,74 @@ func TestFinerPlaceWins(t *testing.T) {
 		if f := one(t, in...); math.Abs(f.Point.Lat-36.06713353833) > 1e-10 {
 			t.Errorf("latitude %.10f, want the finer one", f.Point.Lat)
 		}
+	}
+}
+
+const (
+	rmcAt = "GNRMC,%s,A,3604.0280,N,12022.9575,E,10.00,271.5,231126,,,A"
+	ggaAt = "GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,12.3,M,8.0,M,,"
+	// undated is of a receiver that sends no RMC.
+	undated = "GNGGA,%s,3604.0280,N,12022.9575,E,1,16,0.8,,M,8.0,M,,"
+)
+
+// timed puts a time into each sentence: "040506.00 GNRMC,%s,…".
+func timed(sentences ...string) string {
+	var b strings.Builder
+	for _, s := range sentences {
+		clock, body, _ := strings.Cut(s, " ")
+		b.WriteString(line(strings.Replace(body, "%s", clock, 1)))
+	}
+	return b.String()
+}
+
+// TestModeStands: an instant that says nothing of the dimension has the last fix's, until there is none.
+func TestModeStands(t *testing.T) {
+	fixes, _ := decode(t, timed("040506.00 "+rmcAt, "040506.00 "+ggaAt, "040506.20 "+rmcAt, "040546.40 "+rmcAt,
+		"040547.00 GNRMC,%s,V,,,,,,,231126,,,N", "040548.00 "+rmcAt))
+	var modes []Mode
+	for _, f := range fixes {
+		modes = append(modes, f.Mode)
+	}
+	if want := []Mode{Mode3D, Mode3D, Mode3D, Mode2D}; !slices.Equal(modes, want) {
+		t.Errorf("modes %v, want %v", modes, want)
+	}
+}
+
+// TestZDAOfAnotherTime: behind a pulse, ZDA names the second that comes. Its date counts all the same, but only beside fixes.
+func TestZDAOfAnotherTime(t *testing.T) {
+	const zda = "GPZDA,%s,23,11,2026,00,00"
+	for name, tt := range map[string]struct{ in, want string }{
+		"ahead":       {timed("000000.00 "+zda, "235959.00 "+undated, "000001.00 "+zda, "000000.00 "+undated), "11-22T23:59:59.000 11-23T00:00:00.000"},
+		"seldom":      {timed("040506.20 "+undated, "040506.40 "+undated, "040507.00 "+zda, "040507.20 "+undated), "11-23T04:05:06.200 11-23T04:05:06.400 11-23T04:05:07.200"},
+		"without fix": {timed("040506.00 GPZDA,%s,01,01,2006,00,00", "040507.00 "+undated), ""},
+	} {
+		fixes, _ := decode(t, tt.in)
+		if got := times(fixes); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestLongSilence: an undated instant is of the day on which its time comes next, not of the day before.
+func TestLongSilence(t *testing.T) {
+	for clock, want := range map[string]string{"235320.00": "11-23T23:53:20.000", "040505.00": "11-23T04:05:05.000", "030000.00": "11-24T03:00:00.000"} {
+		fixes, _ := decode(t, timed("040506.00 "+rmcAt, clock+" "+ggaAt))
+		if got := times(fixes); got != "11-23T04:05:06.000 "+want {
+			t.Errorf("%s became %s", clock, got)
+		}
+	}
+}
+
+// TestColdStartTeachesNothing: a receiver that sends RMC alone until it has a fix does not make RMC the last sentence of an instant.
+func TestColdStartTeachesNothing(t *testing.T) {
+	var in strings.Builder
+	for n := range 6 {
+		in.WriteString(timed(fmt.Sprintf("0400%02d.00 GNRMC,%%s,V,,,,,,,010180,,,N", n)))
+	}
+	in.WriteString(timed("040006.00 "+rmcAt, "040006.00 "+ggaAt))
+	fixes, stats := decode(t, in.String())
+	if len(fixes) != 1 || fixes[0].AltitudeM != 12.3 || stats.Epochs.Late != 0 {
+		t.Errorf("%d fixes, %+v", len(fixes), stats.Epochs)
 	}
 }
 

@@ -17,6 +17,7 @@ type epoch struct {
 	gllPlace nmea.Position
 
 	rmc, gga, gns, gll word // what each kind says of the fix
+	unsaid             bool // a GGA did not say its quality
 	own                word // what a maker's own sentence says
 	vendor             nmea.VendorFix
 
@@ -66,6 +67,7 @@ type loose struct {
 	vtgSpeed  float64                 // m/s
 	vtgCourse float64
 	errM      float64 // PGRME's or PQTMEPE's
+	altM      float64 // PGRMZ's, by satellites
 }
 
 // gstError is a receiver's own 1-sigma error, north and east.
@@ -92,6 +94,7 @@ const (
 	kindVTG
 	kindVendor
 	kindError
+	kindAltitude
 )
 
 func newEpoch(key nmea.TimeOfDay, lead loose) epoch {
@@ -104,7 +107,7 @@ func newEpoch(key nmea.TimeOfDay, lead loose) epoch {
 
 func newLoose() loose {
 	nan := math.NaN()
-	return loose{gsaHDOP: nan, vtgSpeed: nan, vtgCourse: nan, errM: nan}
+	return loose{gsaHDOP: nan, vtgSpeed: nan, vtgCourse: nan, errM: nan, altM: nan}
 }
 
 // Units of NMEA speeds in metres per second, exact by definition of the knot.
@@ -114,7 +117,7 @@ const (
 )
 
 func (e *epoch) addRMC(m *nmea.RMC) {
-	valid := m.Status == 'A' && m.Mode != 'N'
+	valid := (m.Status == 'A' || m.Status == 'D') && m.Mode != 'N' // D is differential. Source: gpsd driver_nmea0183.c, processRMC
 	e.rmc.say(valid)
 	if !valid {
 		return
@@ -135,15 +138,18 @@ func (e *epoch) addRMC(m *nmea.RMC) {
 }
 
 func (e *epoch) addGGA(m *nmea.GGA) {
-	valid := m.Quality > 0
-	e.gga.say(valid)
-	if !valid {
+	if m.Quality < 0 { // neither yes nor no: the others decide
+		e.unsaid = true
+	} else {
+		e.gga.say(m.Quality > 0)
+	}
+	if m.Quality == 0 {
 		return
 	}
 	if !e.locate(m.Position, kindGGA, m.Talker) && e.quality >= 0 {
 		return // another system's GGA of this epoch was better
 	}
-	e.quality = m.Quality
+	e.quality = max(e.quality, m.Quality)
 	e.satellites = max(e.satellites, m.Satellites)
 	if m.HDOP > 0 {
 		e.hdop = m.HDOP
@@ -214,6 +220,15 @@ func (l *loose) addError(m *nmea.ErrorEstimate) {
 	}
 }
 
+// addAltitude takes an altitude that satellites gave; one that the user entered says that the fix is 2D.
+func (l *loose) addAltitude(m *nmea.Altitude) {
+	l.n++
+	l.mode = max(l.mode, Mode(m.Dimensions))
+	if m.Dimensions == 3 {
+		l.altM = m.AltitudeM
+	}
+}
+
 func (l *loose) addGSA(m *nmea.GSA) {
 	l.n++
 	l.gsas++
@@ -252,7 +267,7 @@ func (l *loose) merge(o loose) {
 	for _, v := range [...]struct {
 		to   *float64
 		from float64
-	}{{&l.gsaHDOP, o.gsaHDOP}, {&l.vtgSpeed, o.vtgSpeed}, {&l.vtgCourse, o.vtgCourse}, {&l.errM, o.errM}} {
+	}{{&l.gsaHDOP, o.gsaHDOP}, {&l.vtgSpeed, o.vtgSpeed}, {&l.vtgCourse, o.vtgCourse}, {&l.errM, o.errM}, {&l.altM, o.altM}} {
 		if Known(v.from) {
 			*v.to = v.from
 		}
@@ -307,21 +322,24 @@ func letterRank(c byte) int {
 	return 0
 }
 
-// hasFix reports whether the receiver stands by the position: no kind of sentence denies it. A denial wins because on loss
-// of the fix a receiver keeps writing the last position beside it. A maker's own sentence is asked where no other has spoken.
+// hasFix reports whether the receiver stands by the position: one kind of sentence does and none denies it. A denial wins because
+// on loss of the fix a receiver keeps writing the last position beside it. Only GSA's yields to RMC and GGA together: it has no
+// time, and may be of the instant before. A maker's own sentence is asked where no other has spoken.
 func (e *epoch) hasFix() bool {
-	if !e.standard() {
+	switch {
+	case !e.standard():
 		return e.own == yes && e.mode != ModeNone
-	}
-	if !e.place.Known || e.rmc == no || e.gga == no || e.gns == no || e.gll == no {
+	case !e.place.Known || e.rmc == no || e.gga == no || e.gns == no || e.gll == no:
 		return false
+	case e.rmc == yes && (e.gga == yes || e.gns == yes):
+		return true
 	}
-	return e.mode != ModeNone
+	return (e.rmc == yes || e.gga == yes || e.gns == yes || e.gll == yes) && e.mode != ModeNone
 }
 
 // standard reports whether the epoch had one of the standard's sentences that could have held a fix.
 func (e *epoch) standard() bool {
-	return e.rmc != silent || e.gga != silent || e.gns != silent || e.gll != silent
+	return e.rmc != silent || e.gga != silent || e.gns != silent || e.gll != silent || e.unsaid
 }
 
 // positional reports whether the epoch had a sentence that could have held a fix.
@@ -331,6 +349,9 @@ func (e *epoch) positional() bool { return e.standard() || e.own != silent }
 func (e *epoch) fix(carried Mode) (Fix, ErrSource) {
 	e.fill()
 	f := NewFix(nmea.Date{Year: 1970, Month: 1, Day: 1}.At(e.key), geo.Point{Lat: e.place.Lat, Lon: e.place.Lon})
+	if !Known(e.altitudeM) {
+		e.altitudeM = e.altM
+	}
 	f.AltitudeM = e.altitudeM
 	f.SpeedMps, f.CourseDeg = e.speedMps, e.courseDeg
 	if !Known(f.SpeedMps) {
@@ -398,6 +419,8 @@ func (e *epoch) dimension(carried Mode) Mode {
 		return Mode3D
 	case e.mode >= Mode2D:
 		return e.mode
+	case e.own == yes && e.vendor.Dimensions >= 2:
+		return Mode(e.vendor.Dimensions)
 	case carried >= Mode2D:
 		return carried
 	}

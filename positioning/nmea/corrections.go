@@ -34,6 +34,8 @@ func (p *Parser) corrections() map[string]gonmea.ParserFunc {
 		addressPGRMF:   p.parsePGRMF,
 		addressKSXT:    p.parseKSXT,
 		addressPGRME:   p.parsePGRME,
+		addressPGRMZ:   p.parsePGRMZ,
+		addressPASHR:   p.parsePASHR,
 		addressPQTMEPE: p.parsePQTMEPE,
 		addressPQTMPVT: p.parsePQTMPVT,
 	}

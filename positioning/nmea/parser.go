@@ -39,7 +39,7 @@ type ParserStats struct {
 }
 
 // Sentence is a parsed sentence: one of *RMC, *GGA, *GNS, *GLL, *VTG, *ZDA, *GST, *GSA, *GSV, *TXT, *DTM,
-// *VendorFix, *ErrorEstimate.
+// *VendorFix, *ErrorEstimate, *Altitude.
 type Sentence = gonmea.Sentence
 
 // Parser gives sentences their types. It keeps one go-nmea SentenceParser and one struct of each type, which the next
@@ -62,8 +62,9 @@ type Parser struct {
 	txt TXT
 	dtm DTM
 
-	vendor VendorFix
-	errors ErrorEstimate
+	vendor   VendorFix
+	errors   ErrorEstimate
+	altitude Altitude
 }
 
 // NewParser is a parser for one wire.
@@ -148,7 +149,7 @@ func supported(sentence []byte) bool {
 // five letters that end in Q, and so of the Beidou short-message sentence CCTCQ.
 func splitAddress(address string) (talker, typ string, err error) {
 	switch address {
-	case addressPUBX, addressPSTI, addressPGRME, addressPGRMF, addressPQTMEPE, addressPQTMPVT, addressKSXT:
+	case addressPUBX, addressPSTI, addressPASHR, addressPGRME, addressPGRMF, addressPGRMZ, addressPQTMEPE, addressPQTMPVT, addressKSXT:
 		return "", address, nil
 	case addressBDSGGA:
 		return "BD", gonmea.TypeGGA, nil

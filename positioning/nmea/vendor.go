@@ -16,6 +16,8 @@ const (
 	addressPSTI    = "PSTI"
 	addressPGRME   = "PGRME"
 	addressPGRMF   = "PGRMF"
+	addressPGRMZ   = "PGRMZ"
+	addressPASHR   = "PASHR"
 	addressPQTMEPE = "PQTMEPE"
 	addressPQTMPVT = "PQTMPVT"
 	addressKSXT    = "KSXT"
@@ -27,7 +29,7 @@ const TypeGBS = "GBS"
 
 // vendorStarts is how the supported ones begin. u-blox and SkyTraq put a number for the kind into the first field.
 var vendorStarts = [...]string{
-	"$PUBX,00,", "$PUBX,04,", "$PSTI,030,", "$PGRME,", "$PGRMF,", "$PQTMEPE,", "$PQTMPVT,", "$KSXT,", "$BDSGGA,", startBESTPOS, startBESTNAV,
+	"$PUBX,00,", "$PUBX,04,", "$PSTI,030,", "$PASHR,POS,", "$PGRME,", "$PGRMF,", "$PGRMZ,", "$PQTMEPE,", "$PQTMPVT,", "$KSXT,", "$BDSGGA,", startBESTPOS, startBESTNAV,
 }
 
 // VendorFix is a maker's own position sentence, as far as its fields are known; what it has not is unknown.
@@ -42,11 +44,13 @@ var vendorStarts = [...]string{
 //	         $PGRMF,290,293895,160305,093802,13,5213.1439,N,02100.6511,E,A,2,0,226,2,1*11
 //	Unicore  $KSXT,yyyymmddhhmmss.ss,lon,lat,alt,heading,pitch,track,speed,roll,quality,heading quality,satellites,satellites,…
 //	         $KSXT,20211016083433.00,116.31296102,39.95817066,49.4911,223.57,-11.32,330.19,0.024,,1,3,28,27,,,,-0.012,0.021,0.020,,*2D
+//	Ashtech  $PASHR,POS,kind,satellites,hhmmss.ss,lat,N,lon,E,ellipsoid alt,age,course,knots,climb,PDOP,HDOP,VDOP,TDOP,firmware
+//	         $PASHR,POS,1,10,134035.35,5700.8745400,N,00959.1551112,E,059.318,10.4,077.3,000.459,+000.069,1.7,0.9,1.4,0.9,Hp23*30
 //	Quectel  $PQTMPVT,version,ms of week,yyyymmdd,hhmmss,,dimensions,satellites,leap,lat,lon,alt,separation,vN,vE,vD,m/s,course,HDOP,PDOP
 //	         $PQTMPVT,1,31075000,20221225,083737.000,0,3,9,18,31.12738291,117.26372910,34.212,5.267,3.212,2.928,0.238,4.346,34.12,2.16,4.38*51
 //
 // KSXT has longitude first and decimal degrees. Its speed is km/h in one public source and m/s in another, its altitude is
-// above nobody says what: both are left out. PUBX,00's altitude is above the ellipsoid and is left out too.
+// above nobody says what: both are left out. The altitudes of PUBX,00 and PASHR,POS are above the ellipsoid and are left out too.
 // Source: u-blox protocol specifications, PUBX 00; gpsd driver_nmea0183.c, processPSTI030 and processPGRMF; public Unicore
 // drivers for KSXT; Quectel LC86G and LC76G protocol specifications for PQTMPVT, by way of public drivers that quote them.
 type VendorFix struct {
@@ -56,6 +60,7 @@ type VendorFix struct {
 	Position   Position
 	Valid      bool
 	Mode       byte    // as RMC's
+	Dimensions int8    // 2 or 3; 0 not said
 	Satellites int     // used; -1 unknown
 	HDOP       float64 // NaN unknown, as all below
 	AltitudeM  float64 // above mean sea level
@@ -97,7 +102,8 @@ func (p *Parser) parsePUBX(s gonmea.BaseSentence) (gonmea.Sentence, error) {
 	m := p.newVendor(s)
 	m.Time = p.time(s, 1)
 	m.Position = p.position(s, 2)
-	switch text(s, 7) {
+	status := text(s, 7)
+	switch status {
 	case "G2", "G3", "RK":
 		m.Valid, m.Mode = true, 'A'
 	case "D2", "D3":
@@ -106,6 +112,12 @@ func (p *Parser) parsePUBX(s gonmea.BaseSentence) (gonmea.Sentence, error) {
 		m.Valid, m.Mode = true, 'E'
 	default: // NF no fix, TT time only
 		m.Mode = 'N'
+	}
+	switch status {
+	case "G2", "D2":
+		m.Dimensions = 2
+	case "G3", "D3":
+		m.Dimensions = 3
 	}
 	m.ErrM = p.positive(s, 8)
 	m.SpeedMps = p.positive(s, 10) / kmhPerMps
@@ -139,13 +151,64 @@ func (p *Parser) parsePGRMF(s gonmea.BaseSentence) (gonmea.Sentence, error) {
 	m.Date = p.date(s, 2)
 	m.Time = p.time(s, 3)
 	m.Position = p.position(s, 5)
-	m.Valid, m.Mode = p.small(s, 10, 2) > 0, 'A'
-	if !m.Valid {
-		m.Mode = 'N'
+	kind := p.small(s, 10, 2) // 1 is 2D, 2 is 3D
+	m.Valid, m.Mode = kind > 0, 'A'
+	if m.Dimensions = int8(kind) + 1; !m.Valid {
+		m.Mode, m.Dimensions = 'N', 0
 	}
 	m.SpeedMps = p.positive(s, 11) / kmhPerMps
 	m.CourseDeg = p.course(s, 12)
 	return p.done(m)
+}
+
+// parsePASHR reads PASHR,POS. The receiver sends it only with a fix in three dimensions.
+// Source: gpsd driver_nmea0183.c, processPASHR; Ashtech MB100 reference manual by way of it.
+func (p *Parser) parsePASHR(s gonmea.BaseSentence) (gonmea.Sentence, error) {
+	m := p.newVendor(s)
+	m.Time = p.time(s, 3)
+	m.Position = p.position(s, 4)
+	m.Valid, m.Dimensions = m.Position.Known, 3
+	switch kind := p.small(s, 1, 9); {
+	case !m.Valid || kind < 0:
+		m.Valid, m.Mode, m.Dimensions = false, 'N', 0
+	case kind == 0:
+		m.Mode = 'A'
+	case kind == 2:
+		m.Mode = 'F'
+	case kind == 3:
+		m.Mode = 'R'
+	default: // 1 and 9, by beacon and by satellite
+		m.Mode = 'D'
+	}
+	m.Satellites = p.small(s, 2, 255)
+	m.CourseDeg = p.course(s, 10)
+	m.SpeedMps = p.positive(s, 11) * mpsPerKnot
+	m.HDOP = p.positive(s, 14)
+	return p.done(m)
+}
+
+const mpsPerKnot = 1852.0 / 3600
+
+// Altitude is Garmin's altitude in a sentence of its own, without a time.
+//
+//	$PGRMZ,93,f,3*21   feet above mean sea level; 2: as the user entered it, 3: by satellites
+type Altitude struct {
+	gonmea.BaseSentence
+	AltitudeM  float64 // NaN unknown
+	Dimensions int8    // 2 or 3; 0 not said
+}
+
+// parsePGRMZ reads feet into metres. Source: gpsd driver_nmea0183.c, processPGRMZ.
+func (p *Parser) parsePGRMZ(s gonmea.BaseSentence) (gonmea.Sentence, error) {
+	const metresPerFoot = 0.3048
+	p.altitude = Altitude{BaseSentence: s, AltitudeM: math.NaN()}
+	if text(s, 1) == "f" {
+		p.altitude.AltitudeM = p.number(s, 0) * metresPerFoot
+	}
+	if n := p.small(s, 2, 3); n >= 2 {
+		p.altitude.Dimensions = int8(n)
+	}
+	return p.done(&p.altitude)
 }
 
 func (p *Parser) parseKSXT(s gonmea.BaseSentence) (gonmea.Sentence, error) {
@@ -171,9 +234,10 @@ func (p *Parser) parsePQTMPVT(s gonmea.BaseSentence) (gonmea.Sentence, error) {
 	m := p.newVendor(s)
 	m.Date = dateOf(text(s, 2))
 	m.Time = p.time(s, 3)
-	m.Valid, m.Mode = p.small(s, 5, 3) >= 2, 'A'
-	if !m.Valid {
-		m.Mode = 'N'
+	dimensions := p.small(s, 5, 3)
+	m.Valid, m.Mode = dimensions >= 2, 'A'
+	if m.Dimensions = int8(dimensions); !m.Valid {
+		m.Mode, m.Dimensions = 'N', 0
 	}
 	m.Satellites = p.small(s, 6, 255)
 	m.Position = p.decimalPosition(s, 8, 9)

@@ -69,6 +69,10 @@ func TestVendorFix(t *testing.T) {
 			at(7, 39, 38, 0), Date{2023, 5, 5}, true, 'A', 31.82176510, 117.11534360, 31, 0.51, 99.357, 0.004, none, none},
 		{"PQTMPVT without fix", sum("PQTMPVT,1,1000,20230505,073938.000,,0,00,18,,,,,,,,,,,"),
 			at(7, 39, 38, 0), Date{2023, 5, 5}, false, 'N', none, none, 0, none, none, none, none, none},
+		{"PASHR differential", "$PASHR,POS,1,10,134035.35,5700.8745400,N,00959.1551112,E,059.318,10.4,077.3,000.459,+000.069,1.7,0.9,1.4,0.9,Hp23*30",
+			at(13, 40, 35, 350), Date{}, true, 'D', 57.01457567, 9.98591852, 10, 0.9, none, 0.23613, 77.3, none},
+		{"PASHR without fix", sum("PASHR,POS,,00,134035.35,,,,,,,,,,,,,,Hp23"),
+			at(13, 40, 35, 350), Date{}, false, 'N', none, none, 0, none, none, none, none, none},
 		{"BESTPOS by NovAtel", bestpos,
 			at(19, 35, 42, 0), Date{2021, 6, 23}, true, 'A', 51.15043874, -114.03066789, 18, none, 1097.6822, none, none, 1.80458},
 		{"BESTNAV by Unicore", bestnav,
@@ -125,6 +129,19 @@ func TestVendorFixMalformed(t *testing.T) {
 		var syntax *SyntaxError
 		if s, err := NewParser().Parse([]byte(in)); s != nil || !errors.As(err, &syntax) {
 			t.Errorf("Parse(%q) = %v, %v; want a SyntaxError", in, s, err)
+		}
+	}
+}
+
+func TestAltitude(t *testing.T) {
+	for in, want := range map[string]Altitude{
+		"$PGRMZ,93,f,3*21":       {AltitudeM: 28.3464, Dimensions: 3},
+		sum("PGRMZ,-10,f,2"):     {AltitudeM: -3.048, Dimensions: 2},
+		sum("PGRMZ,,f,1"):        {AltitudeM: math.NaN()},
+		sum("PGRMZ,12,fathom,3"): {AltitudeM: math.NaN(), Dimensions: 3},
+	} {
+		if m := parse[*Altitude](t, in); !same(m.AltitudeM, want.AltitudeM, 1e-9) || m.Dimensions != want.Dimensions {
+			t.Errorf("%s: %v m, %d dimensions", in, m.AltitudeM, m.Dimensions)
 		}
 	}
 }
