@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,7 @@ type Config struct {
 	SpoolBytes     int64                     // limit of its files; 0 stands for spool.DefaultMaxBytes
 	SpoolKeep      time.Duration             // how long it keeps what is acknowledged; 0 stands for spool.DefaultKeepAcked
 	Server         string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
+	TLS            *tls.Config               // of the way there; nil trusts the system's roots
 	Unit           string                    // required: the unit's id
 	Key            string                    // required: the unit's key
 	Version        string                    // of the agent, as told to the service
@@ -123,7 +125,7 @@ func New(cfg Config) (*Agent, error) {
 
 func (a *Agent) newClient(sp *spool.Spool) (*uplink.Client, error) {
 	return uplink.NewClient(uplink.Config{
-		URL: a.cfg.Server, Unit: a.cfg.Unit, Key: a.cfg.Key, Agent: a.cfg.Version, Source: sp,
+		URL: a.cfg.Server, TLS: a.cfg.TLS, Unit: a.cfg.Unit, Key: a.cfg.Key, Agent: a.cfg.Version, Source: sp,
 		Steering: a.steering, Linger: a.cfg.Linger, FlushTimeout: a.cfg.Drain, Log: a.cfg.Log,
 	})
 }

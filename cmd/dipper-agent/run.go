@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"math"
 	"os"
@@ -29,6 +30,8 @@ type runCmd struct {
 	Passive        bool          `help:"Never write to the module, whatever --setup says."`
 	Pace           bool          `help:"Read a file at the pace of its own time stamps."`
 	Server         string        `help:"The service's address, ws://HOST:PORT or wss://HOST." required:"" placeholder:"URL"`
+	TLSCA          string        `name:"tls-ca" help:"Trust the certificates in this PEM file in place of the system's roots." type:"path" placeholder:"FILE"`
+	TLSPin         []string      `name:"tls-pin" help:"Trust a server only if a certificate in its chain has this key: SHA-256 of its SubjectPublicKeyInfo, base64 or hex. May be given more than once, for a key to change to. Without --tls-ca the pinned certificate needs no root." placeholder:"SHA256"`
 	Unit           string        `help:"This unit's id." required:"" placeholder:"ID"`
 	Key            string        `help:"This unit's key, as 'dipper unit add' printed it. Better given as DIPPER_KEY or in the config file, which no other user can read." required:"" placeholder:"KEY"`
 	Spool          string        `help:"Directory in which fixes wait until the service has them." required:"" placeholder:"DIR"`
@@ -56,6 +59,10 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	if _, err := uplink.CheckURL(c.Server); err != nil {
 		return command.Usagef("--server: %w", err)
+	}
+	trust, err := c.trust()
+	if err != nil {
+		return err
 	}
 	if c.Failover <= 0 || !(c.ThinError >= 0) || math.IsInf(c.ThinError, 0) {
 		return command.Usagef("--failover must be positive, and --thin-error not negative")
@@ -87,7 +94,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 		Decoder: positioning.DecoderConfig{AsOf: command.SourceDate()},
 		Source:  sources[0], Backups: sources[1:], Failover: c.Failover,
 		Interval: c.Interval, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
-		Spool: c.Spool, SpoolBytes: c.SpoolBytes, SpoolKeep: c.SpoolKeep, Server: c.Server, Unit: c.Unit, Key: c.Key,
+		Spool: c.Spool, SpoolBytes: c.SpoolBytes, SpoolKeep: c.SpoolKeep, Server: c.Server, TLS: trust, Unit: c.Unit, Key: c.Key,
 		Version: name + " " + command.Version(), Status: c.Status, Setup: c.Setup, Rate: c.Rate, Linger: c.Linger, Drain: c.Drain, Log: log,
 		Ready: func() { close(supervisor.ready) },
 	})
@@ -101,6 +108,29 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	defer supervision.Wait()
 	defer end()
 	return agent.Run(ctx)
+}
+
+// trust is what --tls-ca and --tls-pin say.
+func (c *runCmd) trust() (*tls.Config, error) {
+	var t uplink.Trust
+	var err error
+	if c.TLSCA != "" {
+		if t.Roots, err = os.ReadFile(c.TLSCA); err != nil {
+			return nil, command.Usagef("--tls-ca: %w", err)
+		}
+	}
+	for _, text := range c.TLSPin {
+		pin, err := uplink.ParsePin(text)
+		if err != nil {
+			return nil, command.Usagef("--tls-pin: %w", err)
+		}
+		t.Pins = append(t.Pins, pin)
+	}
+	cfg, err := t.Config(c.Server)
+	if err != nil {
+		return nil, command.Usagef("--tls-ca, --tls-pin: %w", err)
+	}
+	return cfg, nil
 }
 
 // baud is a baud rate; 0 is auto.

@@ -3,12 +3,9 @@ package uplink_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -362,26 +359,6 @@ func TestHelloSaysWhatThereIs(t *testing.T) {
 			t.Errorf("hello %+v, want %+v", c.hello, want)
 		}
 	})
-}
-
-func TestTLSIsVerified(t *testing.T) {
-	c := newCentre(t)
-	secure := httptest.NewTLSServer(c)
-	defer secure.Close()
-	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	s := openSpool(t, t.TempDir())
-	appendFixes(t, s, fixesFrom(1, 2))
-	cfg := config(c, s)
-	cfg.URL = "wss" + strings.TrimPrefix(secure.URL, "https")
-	client, stop := start(t, cfg)
-	eventually(t, "a certificate error", func() bool { return strings.Contains(client.Status().LastError, "certificate") })
-	stop()
-	roots := x509.NewCertPool()
-	roots.AddCert(secure.Certificate())
-	cfg.TLS = &tls.Config{RootCAs: roots}
-	_, stop = start(t, cfg)
-	eventually(t, "all sent", func() bool { return len(s.Unacked()) == 0 })
-	stop()
 }
 
 func TestNewClientNamesWhatIsWrong(t *testing.T) {
