@@ -43,24 +43,31 @@ type Occupant struct {
 // UnitsIn gives the units whose last position is in a box, edges included, by id: at most limit of them, and truncated says that
 // there are more. They are found through the cells that the box meets.
 func (f *Fleet) UnitsIn(ctx context.Context, box geo.Box, limit int) (units []Position, truncated bool, err error) {
-	if err := box.Check(); err != nil {
-		return nil, false, &InvalidError{Field: "bbox", Reason: err.Error()}
+	area, err := BoxArea(box)
+	if err != nil {
+		return nil, false, err
 	}
+	return f.UnitsWithin(ctx, area, limit)
+}
+
+// UnitsWithin is UnitsIn for any area. The cells are those that the box around it meets; each position is then held against the
+// area itself. A unit that moves while it is asked for may be left out, as if asked a moment earlier or later.
+func (f *Fleet) UnitsWithin(ctx context.Context, area Area, limit int) (units []Position, truncated bool, err error) {
 	if limit <= 0 {
 		return nil, false, &InvalidError{Field: "limit", Reason: "must be above 0"}
 	}
-	cells, err := f.cellsOf(ctx, box)
+	cells, err := f.cellsOf(ctx, area.box)
 	if err != nil {
-		return nil, false, fmt.Errorf("units in a box: %w", err)
+		return nil, false, fmt.Errorf("units in an area: %w", err)
 	}
 	cut := false
 	for some := range slices.Chunk(cells, cellsAtATime) {
 		positions, err := f.store.InCells(ctx, some)
 		if err != nil {
-			return nil, false, fmt.Errorf("units in a box: %w", err)
+			return nil, false, fmt.Errorf("units in an area: %w", err)
 		}
 		for _, p := range positions {
-			if box.Contains(p.Point) {
+			if area.contains(p.Point) {
 				units = append(units, p)
 			}
 		}
@@ -68,12 +75,17 @@ func (f *Fleet) UnitsIn(ctx context.Context, box geo.Box, limit int) (units []Po
 			break
 		}
 	}
-	sortPositions(units)
-	units = slices.CompactFunc(units, func(a, b Position) bool { return a.Unit == b.Unit }) // moved while we asked
+	units = eachOnce(units)
 	if len(units) > limit {
 		return units[:limit], true, nil
 	}
 	return units, cut, nil
+}
+
+// eachOnce sorts positions by unit and keeps the newest of each: a unit may move from a cell to the next while we ask.
+func eachOnce(units []Position) []Position {
+	sortPositions(units)
+	return slices.CompactFunc(units, func(a, b Position) bool { return a.Unit == b.Unit })
 }
 
 // cellsOf are working cells in which every unit of a box is.

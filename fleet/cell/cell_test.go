@@ -228,3 +228,12 @@ func BenchmarkCover(b *testing.B) {
 		})
 	}
 }
+
+func TestNearestMIsNeverTooFar(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		from, p := drawPoint(t), drawPoint(t)
+		if c := cell.FromPoint(p); cell.NearestM(from, c) > geo.Distance(from, p) {
+			t.Fatalf("%v is %.0f m from %v, its cell %v at least %.0f m", p, geo.Distance(from, p), from, c, cell.NearestM(from, c))
+		}
+	})
+}

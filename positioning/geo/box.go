@@ -2,6 +2,7 @@ package geo
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -55,4 +56,59 @@ func (b Box) Contains(p Point) bool {
 		return p.Lon >= b.West && p.Lon <= b.East
 	}
 	return p.Lon >= b.West || p.Lon <= b.East
+}
+
+// BoxAround is the smallest box that holds every place within a radius in metres of p, by Distance: the whole width of the
+// earth if a pole is among them. p must be Valid and the radius not below 0.
+func BoxAround(p Point, radiusM float64) Box {
+	angle := radiusM / EarthRadiusM
+	up := angle * 180 / math.Pi
+	b := Box{West: -180, South: max(-90, p.Lat-up), East: 180, North: min(90, p.Lat+up)}
+	if p.Lat-up <= -90 || p.Lat+up >= 90 {
+		return b
+	}
+	// The circle reaches farthest east where a meridian touches it. Source: the right spherical triangle of pole, p and that place.
+	side := math.Asin(math.Sin(angle)/math.Cos(radians(p.Lat))) * 180 / math.Pi
+	b.West, b.East = p.Lon-side, p.Lon+side
+	if b.West < -180 {
+		b.West += 360
+	}
+	if b.East > 180 {
+		b.East -= 360
+	}
+	return b
+}
+
+// Meets reports whether the way from p to q, straight in longitude and latitude and the short way round, has a place in b or
+// on its edge.
+func (b Box) Meets(p, q Point) bool {
+	if b.Contains(p) || b.Contains(q) {
+		return true
+	}
+	width := b.East - b.West
+	if b.West > b.East {
+		width += 360
+	}
+	const turn = 360
+	x, dx := p.Lon-b.West, LonDelta(p.Lon, q.Lon)
+	for _, shift := range [...]float64{-turn, 0, turn} { // the way may begin east of the box and reach it round the earth
+		in, out := clip(x+shift, dx, 0, width, 0, 1)
+		in, out = clip(p.Lat, q.Lat-p.Lat, b.South, b.North, in, out)
+		if in <= out {
+			return true
+		}
+	}
+	return false
+}
+
+// clip narrows the stretch in..out of the way from x, in parts of dx, to where it is between low and high; in > out if nowhere.
+func clip(x, dx, low, high, in, out float64) (from, to float64) {
+	if dx == 0 {
+		if x < low || x > high {
+			return 1, 0
+		}
+		return in, out
+	}
+	t, u := (low-x)/dx, (high-x)/dx
+	return max(in, min(t, u)), min(out, max(t, u))
 }

@@ -135,6 +135,7 @@ func TestEveryRouteKeepsTheContract(t *testing.T) {
 	agent.send(bare)
 
 	s.exerciseSteering()
+	s.exerciseQueries()
 
 	for _, path := range []string{
 		"/api/v1/units/鲁B12345/settings", "/api/v1/units/never-sent/settings", "/api/v1/units/鲁B12345/notice",

@@ -36,6 +36,9 @@ func routes() []route {
 		{"POST", v1 + "/units/{id}/notice", steerUnits, (*Server).postNotice},
 		{"GET", v1 + "/units/{id}/onboard", watch, (*Server).onboard},
 
+		{"POST", v1 + "/query/within", watch, (*Server).unitsWithin},
+		{"GET", v1 + "/query/nearest", watch, (*Server).nearest},
+
 		{"GET", v1 + "/fences", watch, (*Server).listFences},
 		{"GET", v1 + "/fences/{id}", watch, (*Server).fence},
 		{"PUT", v1 + "/fences/{id}", editFences, (*Server).putFence},

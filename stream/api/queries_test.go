@@ -1,0 +1,60 @@
+package api_test
+
+import (
+	"math"
+	"net/http"
+	"testing"
+)
+
+// exerciseQueries asks where units are and were in every way.
+func (s *station) exerciseQueries() {
+	s.t.Helper()
+	const polygon = `{"type":"Polygon","coordinates":[[[120,35],[121,35],[121,37],[120,37],[120,35]]]}`
+	s.must(http.StatusOK, http.MethodPost, "/api/v1/query/within", polygon, nil)
+	s.must(http.StatusOK, http.MethodPost, "/api/v1/query/within?limit=1", gate, nil)
+	s.must(http.StatusOK, http.MethodGet, "/api/v1/query/nearest?lat=36&lon=120", nil, nil)
+	s.must(http.StatusOK, http.MethodGet, "/api/v1/query/nearest?lat=-36&lon=-120&radius_m=1000&limit=1", nil, nil)
+}
+
+func TestWhoIsThereNow(t *testing.T) {
+	s := startStation(t, nil)
+	for id, lon := range map[string]float64{"near": 120.001, "nearer": 120.0005, "far": 121, "fiji": -179.99} {
+		lat := 36.0
+		if id == "fiji" {
+			lat = -17
+		}
+		s.connect(id, s.addUnit(id)).send(fixAt(timeAgo(1), lat, lon))
+	}
+	type unit struct {
+		ID        string
+		DistanceM float64 `json:"distance_m"`
+	}
+	ids := func(method, path string, body any) (got string, units []unit) {
+		t.Helper()
+		var out struct{ Units []unit }
+		s.must(http.StatusOK, method, path, body, &out)
+		for _, u := range out.Units {
+			got += u.ID + " "
+		}
+		return got, out.Units
+	}
+	got, units := ids(http.MethodGet, "/api/v1/query/nearest?lat=36&lon=120&limit=3", nil)
+	if got != "nearer near far " {
+		t.Errorf("nearest: %q, %+v", got, units)
+	}
+	if m := units[1].DistanceM; math.Abs(m-90.16) > 0.1 { // a thousandth of a degree at 36° north
+		t.Errorf("near is %.2f m away, want 90.2 m", m)
+	}
+	if got, _ := ids(http.MethodGet, "/api/v1/query/nearest?lat=36&lon=120&radius_m=60", nil); got != "nearer " {
+		t.Errorf("within 60 m: %q", got)
+	}
+	holed := `{"type":"Polygon","coordinates":[[[119.9,35.9],[120.1,35.9],[120.1,36.1],[119.9,36.1],[119.9,35.9]],` +
+		`[[119.99,35.99],[120.0007,35.99],[120.0007,36.01],[119.99,36.01],[119.99,35.99]]]}`
+	if got, _ := ids(http.MethodPost, "/api/v1/query/within", holed); got != "near " {
+		t.Errorf("beside the hole: %q", got)
+	}
+	across := `{"type":"Feature","properties":null,"geometry":{"type":"MultiPolygon","coordinates":[[[[179,-18],[-179,-18],[-179,-16],[179,-16],[179,-18]]]]}}`
+	if got, _ := ids(http.MethodPost, "/api/v1/query/within", across); got != "fiji " {
+		t.Errorf("over the 180° meridian: %q", got)
+	}
+}
