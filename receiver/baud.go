@@ -26,6 +26,7 @@ type autobaud struct {
 	log    *slog.Logger
 	locked func(baud int) // called when sentences come at a rate
 	tuner  *tuner
+	open   func(path string, baud int) (*line, error) // openLine
 }
 
 // openAutobaud begins with the rate good, if it is not 0.
@@ -35,7 +36,7 @@ func openAutobaud(path string, good int, log *slog.Logger, locked func(baud int)
 	if err != nil {
 		return nil, err
 	}
-	return &autobaud{line: l, log: log, locked: locked, tuner: t}, nil
+	return &autobaud{line: l, log: log, locked: locked, tuner: t, open: openLine}, nil
 }
 
 func (a *autobaud) Read(p []byte) (int, error) {
@@ -52,16 +53,23 @@ func (a *autobaud) Read(p []byte) (int, error) {
 	case sure && !a.tuner.sure:
 		a.log.Warn("no sentences at this baud rate any more", "port", a.path, "baud", rate)
 	}
-	if a.tuner.rate == rate {
-		return n, nil
+	for tries := 0; a.tuner.rate != rate && tries < len(autoBauds); tries++ {
+		if err := a.set(a.tuner.rate); err == nil {
+			return n, nil
+		} else if lost := a.check(); lost != nil {
+			return n, lost
+		} else {
+			a.log.Debug("the port does not take this baud rate", "port", a.path, "baud", a.tuner.rate, "err", err)
+		}
+		a.tuner.skip(time.Now())
 	}
-	return n, a.set(a.tuner.rate)
+	return n, nil
 }
 
 // set opens the port a second time before it closes the first, so that the device never sees that nobody is there: that would
-// drop what is on the way, and DTR, which resets some modules.
+// drop what is on the way, and DTR, which resets some modules. After an error the port is at the old rate.
 func (a *autobaud) set(rate int) error {
-	next, err := openLine(a.path, rate)
+	next, err := a.open(a.path, rate)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -193,5 +194,35 @@ func TestAutobaudRemembersTheRate(t *testing.T) {
 		if got := m.rate(); got != 19200 || src.good != 19200 {
 			t.Errorf("the line is at %d, remembered is %d, want 19200", got, src.good)
 		}
+	}
+}
+
+// A port whose driver refuses a rate is searched at the others.
+func TestAutobaudSkipsWhatThePortRefuses(t *testing.T) {
+	t.Parallel()
+	m := plug(t)
+	m.speak(bursts(recording(t, "hangzhou-bds-gps-drive.nmea")), 230400)
+	a, err := openAutobaud(m.path(), 0, testLog(t), func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { a.Close() }()
+	refused := 0
+	a.open = func(path string, baud int) (*line, error) {
+		if baud == 921600 {
+			refused++
+			return nil, errors.New("invalid argument")
+		}
+		return openLine(path, baud)
+	}
+	var buf [1 << 10]byte
+	eventually(t, "the rate", func() bool {
+		if _, err := a.Read(buf[:]); err != nil {
+			t.Fatal(err)
+		}
+		return a.tuner.sure
+	})
+	if got := m.rate(); got != 230400 || refused == 0 {
+		t.Errorf("the line is at %d after %d refusals", got, refused)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +70,28 @@ func FuzzSteeringFiles(f *testing.F) {
 		s.save()
 		if k.SaveFailures.Load() > 0 {
 			t.Error("what was read cannot be saved")
+		}
+	})
+}
+
+// Whatever comes, in whatever pieces, the tuner stays at one of its rates, and says that it is sure only after a sentence.
+func FuzzTuner(f *testing.F) {
+	f.Add([]byte(epoch(0)), uint8(7), uint16(30))
+	f.Add(noise(500, 1), uint8(33), uint16(5))
+	f.Add(make([]byte, 300), uint8(64), uint16(110))
+	f.Fuzz(func(t *testing.T, text []byte, piece uint8, pause uint16) {
+		u, now := newTuner(0, time.Unix(1e9, 0)), time.Unix(1e9, 0)
+		var e ear
+		sentences := e.listen(text)
+		for len(text) > 0 {
+			n := min(len(text), int(piece)+1)
+			u.hear(text[:n], now)
+			now = now.Add(time.Duration(pause) * time.Millisecond)
+			u.hear(nil, now)
+			if !slices.Contains(autoBauds, u.rate) || u.sure && sentences == 0 {
+				t.Fatalf("at %d, sure %v", u.rate, u.sure)
+			}
+			text = text[n:]
 		}
 	})
 }

@@ -111,6 +111,11 @@ func (t *tuner) hear(b []byte, now time.Time) {
 	default:
 		return
 	}
+	t.skip(now)
+}
+
+// skip goes on to the next rate.
+func (t *tuner) skip(now time.Time) {
 	rate, measured := t.next()
 	t.set(rate, measured, now)
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -17,7 +16,6 @@ import (
 	"dipper/receiver"
 	"dipper/receiver/spool"
 	"dipper/receiver/uplink"
-	"dipper/receiver/watchdog"
 )
 
 type runCmd struct {
@@ -80,34 +78,23 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 		log.Info("passive: the module is not set up", "setup", c.Setup)
 		c.Setup, c.Rate = "", 0
 	}
-	every, err := watchdogEvery(os.Getenv)
-	if err != nil {
-		return command.Usagef("%w", err)
-	}
-	notifier, err := watchdog.Dial(os.Getenv("NOTIFY_SOCKET"))
+	supervisor, err := newSupervised(log)
 	if err != nil {
 		return err
 	}
-	defer notifier.Close()
-	supervisor := supervised{notifier: notifier, every: every, log: log, ready: make(chan struct{})}
+	defer supervisor.notifier.Close()
 	agent, err := receiver.New(receiver.Config{
 		Decoder: positioning.DecoderConfig{AsOf: command.SourceDate()},
 		Source:  sources[0], Backups: sources[1:], Failover: c.Failover,
 		Interval: c.Interval, Hold: c.Hold, ThinErrorM: c.ThinError, MaxBytesPerDay: c.MaxBytesPerDay,
 		Spool: c.Spool, SpoolBytes: c.SpoolBytes, SpoolKeep: c.SpoolKeep, Server: c.Server, TLS: trust, Unit: c.Unit, Key: c.Key,
 		Version: name + " " + command.Version(), Status: c.Status, Setup: c.Setup, Rate: c.Rate, Linger: c.Linger, Drain: c.Drain, Log: log,
-		Ready: func() { close(supervisor.ready) },
+		Ready: supervisor.up,
 	})
 	if err != nil {
 		return command.Usagef("%w", err)
 	}
-	supervisor.agent = agent
-	supervising, end := context.WithCancel(context.WithoutCancel(ctx)) // it outlives ctx: the spool is drained meanwhile
-	var supervision sync.WaitGroup
-	supervision.Go(func() { supervisor.run(supervising, ctx.Done()) })
-	defer supervision.Wait()
-	defer end()
-	return agent.Run(ctx)
+	return supervisor.work(ctx, agent)
 }
 
 // trust is what --tls-ca and --tls-pin say.

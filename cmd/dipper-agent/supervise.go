@@ -7,8 +7,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"dipper/cmd/internal/command"
 	"dipper/receiver"
 	"dipper/receiver/watchdog"
 )
@@ -38,22 +40,49 @@ type supervised struct {
 	}
 	notifier *watchdog.Notifier
 	every    time.Duration // 0: no watchdog
-	ready    chan struct{} // closed when the agent is up
 	log      *slog.Logger
+	ready    chan struct{} // closed when the agent is up
 }
 
-// run gives the signs of life until ctx ends; they stop when a loop of the agent hangs, and then systemd restarts it. stopping is
-// done when the agent was told to stop.
-func (s *supervised) run(ctx context.Context, stopping <-chan struct{}) {
-	every := s.every
-	if every == 0 {
-		every = statusEvery
+// newSupervised looks into the environment for what systemd wants; without a systemd it tells nobody. The caller closes its notifier.
+func newSupervised(log *slog.Logger) (*supervised, error) {
+	every, err := watchdogEvery(os.Getenv)
+	if err != nil {
+		return nil, command.Usagef("%w", err)
 	}
+	notifier, err := watchdog.Dial(os.Getenv("NOTIFY_SOCKET"))
+	if err != nil {
+		return nil, err
+	}
+	return &supervised{notifier: notifier, every: every, log: log, ready: make(chan struct{})}, nil
+}
+
+// up is for the agent's Config.Ready.
+func (s *supervised) up() { close(s.ready) }
+
+// work runs the agent until ctx ends, and gives the signs of life until it has returned: the spool is drained after ctx.
+func (s *supervised) work(ctx context.Context, agent *receiver.Agent) error {
+	s.agent = agent
+	supervising, end := context.WithCancel(context.WithoutCancel(ctx))
+	var supervision sync.WaitGroup
+	supervision.Go(func() { s.supervise(supervising, ctx.Done()) })
+	defer supervision.Wait()
+	defer end()
+	return agent.Run(ctx)
+}
+
+// supervise gives the signs of life until ctx ends; they stop when a loop of the agent hangs, and then systemd restarts it.
+// stopping is done when the agent was told to stop.
+func (s *supervised) supervise(ctx context.Context, stopping <-chan struct{}) {
 	select {
 	case <-ctx.Done():
 		return
 	case <-s.ready:
 		s.tell(s.notifier.Ready())
+	}
+	every := s.every
+	if every == 0 {
+		every = statusEvery
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
