@@ -277,3 +277,9 @@ func (m *modelStore) DocumentsVersion(_ context.Context, kind string) (uint64, e
 	defer m.mu.Unlock()
 	return m.versions[kind], nil
 }
+
+// ChangedDocuments remembers nothing: whoever asks reads all.
+func (m *modelStore) ChangedDocuments(ctx context.Context, kind string, since uint64) (ids []string, version uint64, known bool, err error) {
+	version, err = m.DocumentsVersion(ctx, kind)
+	return nil, version, version == since, err
+}

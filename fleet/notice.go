@@ -73,19 +73,14 @@ func decodeNotice(stored Document) (Notice, error) {
 	return n, nil
 }
 
-// WatchNotices calls fn with the last notice of every unit that ever had one: at once, and soon after a new one, on whichever node,
-// until ctx ends.
-func (f *Fleet) WatchNotices(ctx context.Context, fn func(map[UnitID]Notice)) error {
-	return f.watchDocuments(ctx, DocNotice, func(docs []Document) {
-		all := make(map[UnitID]Notice, len(docs))
-		for _, d := range docs {
-			n, err := decodeNotice(d)
-			if err != nil {
-				f.log.Error("a notice is left out", "unit", d.ID, "error", err)
-				continue
-			}
-			all[UnitID(d.ID)] = n
+// WatchNotices calls fn with the last notices of the units that wanted says yes to, as WatchSettings does with settings.
+func (f *Fleet) WatchNotices(ctx context.Context, wanted func(UnitID) bool, fn func(UnitID, Notice)) error {
+	return f.watchDocuments(ctx, DocNotice, func(id string) bool { return wanted(UnitID(id)) }, func(d Document) {
+		n, err := decodeNotice(d)
+		if err != nil {
+			f.log.Error("a notice is left out", "unit", d.ID, "error", err)
+			return
 		}
-		fn(all)
+		fn(UnitID(d.ID), n)
 	})
 }

@@ -70,19 +70,15 @@ func (f *Fleet) PutSettings(ctx context.Context, unit UnitID, body []byte, by st
 	return Settings{}, fmt.Errorf("settings of unit %s: %w: %d conflicts in a row", unit, ErrUnavailable, maxConflicts)
 }
 
-// WatchSettings calls fn with the settings of all units that have some: at once, and soon after any changed, on whichever node,
-// until ctx ends. See watchDocuments for what that costs.
-func (f *Fleet) WatchSettings(ctx context.Context, fn func(map[UnitID]Settings)) error {
-	return f.watchDocuments(ctx, DocSettings, func(docs []Document) {
-		all := make(map[UnitID]Settings, len(docs))
-		for _, d := range docs {
-			s, err := decodeSettings(d)
-			if err != nil {
-				f.log.Error("settings are left out", "unit", d.ID, "error", err)
-				continue
-			}
-			all[UnitID(d.ID)] = s
+// WatchSettings calls fn with the settings of the units that wanted says yes to: with all at once, and with those that changed, on
+// whichever node, soon after, until ctx ends. The same settings may come again. watchDocuments says what that costs.
+func (f *Fleet) WatchSettings(ctx context.Context, wanted func(UnitID) bool, fn func(UnitID, Settings)) error {
+	return f.watchDocuments(ctx, DocSettings, func(id string) bool { return wanted(UnitID(id)) }, func(d Document) {
+		s, err := decodeSettings(d)
+		if err != nil {
+			f.log.Error("settings are left out", "unit", d.ID, "error", err)
+			return
 		}
-		fn(all)
+		fn(UnitID(d.ID), s)
 	})
 }

@@ -110,66 +110,74 @@ func TestSettingsRevisions(t *testing.T) {
 	}
 }
 
-// Whoever watches sees the last state of everything, however many changes came at once.
+// Whoever watches sees the last state of what it wants, however many changes came at once.
 func TestWatchersSeeTheLastState(t *testing.T) {
 	f := newSteered(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	settings, notices := make(chan map[fleet.UnitID]fleet.Settings), make(chan map[fleet.UnitID]fleet.Notice)
+	type told struct {
+		unit fleet.UnitID
+		what string
+	}
+	c := make(chan told)
+	give := func(unit fleet.UnitID, what string) {
+		select {
+		case c <- told{unit, what}:
+		case <-ctx.Done():
+		}
+	}
+	wanted := func(unit fleet.UnitID) bool { return unit != "t2" }
+	put := func(unit fleet.UnitID, i int) {
+		t.Helper()
+		if _, err := f.PutSettings(ctx, unit, fmt.Appendf(nil, `{"linger_s":%d}`, i), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seek := func(want told) {
+		t.Helper()
+		for {
+			select {
+			case got := <-c:
+				if got == want {
+					return
+				}
+				if got.unit == "t2" {
+					t.Errorf("nobody wants %v", got)
+				}
+			case <-ctx.Done():
+				t.Fatalf("%v was not seen", want)
+			}
+		}
+	}
+	put("t1", 1) // before anybody watches
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		err := f.WatchSettings(ctx, func(all map[fleet.UnitID]fleet.Settings) { give(ctx, settings, all) })
+		err := f.WatchSettings(ctx, wanted, func(unit fleet.UnitID, s fleet.Settings) { give(unit, string(s.Body)) })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("WatchSettings: %v", err)
 		}
 	})
 	wg.Go(func() {
-		err := f.WatchNotices(ctx, func(all map[fleet.UnitID]fleet.Notice) { give(ctx, notices, all) })
+		err := f.WatchNotices(ctx, wanted, func(unit fleet.UnitID, n fleet.Notice) { give(unit, n.Text) })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("WatchNotices: %v", err)
 		}
 	})
 	defer wg.Wait()
 	defer cancel()
-	if all := <-settings; len(all) != 0 {
-		t.Errorf("at first: %v", all)
+	seek(told{"t1", `{"linger_s":1}`})
+	for i := range 21 {
+		put(fleet.UnitID(fmt.Sprintf("t%d", i%3)), i)
 	}
-	<-notices
-	for i := range 20 {
-		if _, err := f.PutSettings(ctx, fleet.UnitID(fmt.Sprintf("t%d", i%3)), fmt.Appendf(nil, `{"linger_s":%d}`, i), ""); err != nil {
+	seek(told{"t1", `{"linger_s":19}`})
+	for i := range fleet.ChangesKept + 10 { // more than is remembered
+		put("t0", 1000+i)
+	}
+	put("t1", 5000)
+	seek(told{"t1", `{"linger_s":5000}`})
+	for _, text := range []string{"one", "two"} {
+		if _, err := f.PutNotice(ctx, "t1", text, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	last, err := f.PutNotice(ctx, "t1", "one", "")
-	if err == nil {
-		last, err = f.PutNotice(ctx, "t1", "two", "")
-	}
-	if err != nil || last.Revision != 2 {
-		t.Fatalf("notice %+v, %v", last, err)
-	}
-	seek(t, ctx, settings, func(all map[fleet.UnitID]fleet.Settings) bool {
-		return all["t1"].Revision == 7 && string(all["t1"].Body) == `{"linger_s":19}`
-	})
-	seek(t, ctx, notices, func(all map[fleet.UnitID]fleet.Notice) bool { return all["t1"].ID == last.ID })
-}
-
-// seek takes values until one is right.
-func seek[T any](t *testing.T, ctx context.Context, c <-chan T, right func(T) bool) {
-	t.Helper()
-	for {
-		select {
-		case v := <-c:
-			if right(v) {
-				return
-			}
-		case <-ctx.Done():
-			t.Fatal("what was put last was not seen")
-		}
-	}
-}
-
-func give[T any](ctx context.Context, c chan<- T, v T) {
-	select {
-	case c <- v:
-	case <-ctx.Done():
-	}
+	seek(told{"t1", "two"})
 }

@@ -165,6 +165,9 @@ type Document struct {
 	Data     []byte
 }
 
+// ChangesKept is how many of the last changes of a kind a store remembers at least.
+const ChangesKept = 1024
+
 // DocumentStore keeps small named values that change rarely.
 type DocumentStore interface {
 	// Document gives one; ErrNotFound.
@@ -181,4 +184,7 @@ type DocumentStore interface {
 	WaitDocuments(ctx context.Context, kind string, since uint64) error
 	// DocumentsVersion counts the changes of a kind.
 	DocumentsVersion(ctx context.Context, kind string) (uint64, error)
+	// ChangedDocuments gives the ids of the documents of a kind that were put or deleted after a version, each once, and the
+	// version up to which that is so. known is false, and there are no ids, if that is more than the store remembers.
+	ChangedDocuments(ctx context.Context, kind string, since uint64) (ids []string, version uint64, known bool, err error)
 }

@@ -101,7 +101,16 @@ func (s *Store) changeDocument(ctx context.Context, kind, id string, change func
 			return err
 		}
 		t.kinds[kind] = true
-		return t.put(changesKey(kind), binary.BigEndian.AppendUint64(nil, n+1))
+		n++
+		if err := t.put(changeKey(kind, n), []byte(id)); err != nil {
+			return err
+		}
+		if n > fleet.ChangesKept {
+			if err := t.drop(changeKey(kind, n-fleet.ChangesKept)); err != nil {
+				return err
+			}
+		}
+		return t.put(changesKey(kind), binary.BigEndian.AppendUint64(nil, n))
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", kind, id, err)
@@ -125,6 +134,30 @@ func (s *Store) DocumentsVersion(ctx context.Context, kind string) (uint64, erro
 	}
 	defer v.close()
 	return changes(v.snap, kind)
+}
+
+// ChangedDocuments gives what changed after a version.
+func (s *Store) ChangedDocuments(ctx context.Context, kind string, since uint64) (ids []string, version uint64, known bool, err error) {
+	v, err := s.view(ctx)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	defer v.close()
+	version, err = changes(v.snap, kind)
+	if err != nil || since > version {
+		return nil, version, false, err
+	}
+	missing := version - since // a store of an older version did not write them down
+	err = scan(ctx, v.snap, changeKey(kind, since+1), after(changePrefix(kind)), func(_, id []byte) error {
+		ids = append(ids, string(id))
+		missing--
+		return nil
+	})
+	if err != nil || missing > 0 {
+		return nil, version, false, err
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), version, true, nil
 }
 
 // WaitDocuments waits for a change of a kind.

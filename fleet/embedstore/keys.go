@@ -21,6 +21,7 @@ import (
 //	k id                       first cursor 8, last cursor 8, revisions   what of an event the log has
 //	g kind id                  revision 8, data                       documents
 //	h kind                     changes 8                              how often a kind changed
+//	j kind change              id                                     which document of the kind that was; the last fleet.ChangesKept
 const (
 	kindRecord    = 'v'
 	kindTrack     = 't'
@@ -32,6 +33,7 @@ const (
 	kindLogged    = 'k'
 	kindDocument  = 'g'
 	kindChanges   = 'h'
+	kindChange    = 'j'
 )
 
 func recordKey(u fleet.UnitID) []byte { return append([]byte{kindRecord}, u...) }
@@ -99,6 +101,12 @@ func documentPrefix(kind string) []byte { return appendName([]byte{kindDocument}
 func documentKey(kind, id string) []byte { return append(documentPrefix(kind), id...) }
 
 func changesKey(kind string) []byte { return append([]byte{kindChanges}, kind...) }
+
+func changePrefix(kind string) []byte { return appendName([]byte{kindChange}, kind) }
+
+func changeKey(kind string, n uint64) []byte {
+	return binary.BigEndian.AppendUint64(changePrefix(kind), n)
+}
 
 // after is the first key that does not begin with prefix.
 func after(prefix []byte) []byte {

@@ -282,7 +282,7 @@ func TestSentTwice(t *testing.T) {
 			t.Errorf("track of %s = %q, %v, want one byte", u, track, err)
 		}
 	}
-	args := []any{"nonce", "f", "0", "data", "put"}
+	args := []any{"nonce", "f", "0", "data", "put", fleet.ChangesKept}
 	for range 2 {
 		cmd, err := s.runOne(t.Context(), &s.scripts.document, []string{documentsKey("fence"), changesKey("fence")}, args...)
 		if n, _ := cmd.Int(); err != nil || n != 1 {

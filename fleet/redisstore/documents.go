@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, id string) error {
 
 func (s *Store) changeDocument(ctx context.Context, kind, id, expect string, data []byte, what string) error {
 	nonce := strconv.FormatUint(s.nonce.Add(1), 36)
-	cmd, err := s.runOne(ctx, &s.scripts.document, []string{documentsKey(kind), changesKey(kind)}, nonce, id, expect, data, what)
+	cmd, err := s.runOne(ctx, &s.scripts.document, []string{documentsKey(kind), changesKey(kind)}, nonce, id, expect, data, what, fleet.ChangesKept)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", what, kind, err)
 	}
@@ -89,6 +90,35 @@ func (s *Store) changeDocument(ctx context.Context, kind, id, expect string, dat
 // DocumentsVersion counts the changes of a kind.
 func (s *Store) DocumentsVersion(ctx context.Context, kind string) (uint64, error) {
 	return s.newest(ctx, changesKey(kind))
+}
+
+// ChangedDocuments gives what changed after a version.
+func (s *Store) ChangedDocuments(ctx context.Context, kind string, since uint64) (ids []string, version uint64, known bool, err error) {
+	if since == math.MaxUint64 {
+		return nil, since, false, nil
+	}
+	messages, err := s.client.XRangeN(ctx, changesKey(kind), streamID(since+1), "+", fleet.ChangesKept).Result()
+	if err != nil {
+		return nil, 0, false, readError(ctx, err)
+	}
+	if len(messages) == 0 { // nothing, or Redis lost its last second and more
+		version, err = s.newest(ctx, changesKey(kind))
+		return nil, version, version == since, err
+	}
+	known = true
+	for i, m := range messages {
+		if version, err = streamNumber(m.ID); err != nil {
+			return nil, 0, false, err
+		}
+		id, ok := m.Values["id"].(string) // an older version of the service wrote none
+		known = known && ok && version == since+1+uint64(i)
+		ids = append(ids, id)
+	}
+	if !known {
+		return nil, version, false, nil
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), version, true, nil
 }
 
 // WaitDocuments waits for a change of a kind.

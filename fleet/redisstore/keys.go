@@ -25,7 +25,7 @@ import (
 //	{e}:log          stream  n-0: event id → event
 //	{e}:ids          hash    event id → first entry, last entry, revisions in the log
 //	g:{kind}         hash    document id → revision:data
-//	g:{kind}:log     stream  n-0, the newest only: n counts the changes of the kind
+//	g:{kind}:log     stream  n-0, the last fleet.ChangesKept: n counts the changes of the kind, id is the document's
 //	p:{r}:area       sharded channel: what nodes say about the units in an area; r is the tag of one of relayGroups slots
 //	p:{r}:nodes      sharded channel of all nodes. In database n > 0 the names begin with pn
 const (

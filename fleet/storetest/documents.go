@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -68,6 +69,48 @@ func testDocuments(t *testing.T, sub Subject) {
 			if d := docs[i]; d.ID != want || string(d.Data) != "data of "+want || d.Revision != 1 {
 				t.Errorf("document %d = %+v, want %q", i, d, want)
 			}
+		}
+	})
+	t.Run("what changed", func(t *testing.T) {
+		handles := twoHandles(t, sub)
+		writer, reader := handles[0], handles[1]
+		changed := func(since uint64, version uint64, want ...string) {
+			t.Helper()
+			ids, got, known, err := reader.ChangedDocuments(t.Context(), fleet.DocFence, since)
+			if err != nil || !known || got != version || !slices.Equal(ids, want) {
+				t.Errorf("ChangedDocuments(%d) = %q, %d, %v, %v, want %q and %d", since, ids, got, known, err, want, version)
+			}
+		}
+		changed(0, 0)
+		for _, id := range []string{"b", "泊位", ""} {
+			if err := put(t.Context(), writer, fleet.DocFence, id, "data", 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := put(t.Context(), writer, fleet.DocUnit, "u", "another kind", 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(t.Context(), writer, fleet.DocFence, "b", "again", 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := writer.DeleteDocument(t.Context(), fleet.DocFence, "泊位"); err != nil {
+			t.Fatal(err)
+		}
+		changed(0, 5, "", "b", "泊位")
+		changed(3, 5, "b", "泊位")
+		changed(4, 5, "泊位")
+		changed(5, 5)
+		if ids, version, known, err := reader.ChangedDocuments(t.Context(), fleet.DocFence, 6); err != nil || known || version != 5 || ids != nil {
+			t.Errorf("ChangedDocuments after a version that never was = %q, %d, %v, %v", ids, version, known, err)
+		}
+		for rev := range uint64(fleet.ChangesKept) {
+			if err := put(t.Context(), writer, fleet.DocFence, "c", "data", rev); err != nil {
+				t.Fatal(err)
+			}
+		}
+		changed(5, 5+fleet.ChangesKept, "c")
+		if ids, version, known, err := reader.ChangedDocuments(t.Context(), fleet.DocFence, 4); err != nil || known || version != 5+fleet.ChangesKept || ids != nil {
+			t.Errorf("ChangedDocuments after a version long ago = %q, %d, %v, %v", ids, version, known, err)
 		}
 	})
 	t.Run("one of many wins each revision", func(t *testing.T) {
