@@ -27,7 +27,11 @@ func (ix *Index) Nearby(p geo.Point, radiusM float64, at time.Time, most int) []
 		return nil
 	}
 	q, ms := placeOf(p), at.UnixMilli()
-	var found []Neighbour
+	type candidate struct {
+		distance float64
+		slot     int32 // the order of slots is that of ID and revision
+	}
+	var found []candidate
 	var near neighbours
 	for i := range nearbyWidenings {
 		r := math.Ldexp(radiusM, i+1-nearbyWidenings)
@@ -38,17 +42,21 @@ func (ix *Index) Nearby(p geo.Point, radiusM float64, at time.Time, most int) []
 			}
 			depth, _ := ix.fences[slot].Shape.depth(q)
 			if d := max(0, -depth); d <= r {
-				found = append(found, Neighbour{Fence: ix.fences[slot], DistanceM: d})
+				found = append(found, candidate{d, slot})
 			}
 		}
 		if len(found) >= most {
 			break
 		}
 	}
-	slices.SortFunc(found, func(a, b Neighbour) int {
-		return cmp.Or(cmp.Compare(a.DistanceM, b.DistanceM), cmp.Compare(a.Fence.ID, b.Fence.ID), cmp.Compare(a.Fence.Revision, b.Fence.Revision))
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.slot, b.slot))
 	})
-	return found[:min(most, len(found))]
+	out := make([]Neighbour, min(most, len(found)))
+	for i := range out {
+		out[i] = Neighbour{Fence: ix.fences[found[i].slot], DistanceM: found[i].distance}
+	}
+	return out
 }
 
 // boxWithin is a box with everything within r metres of p, and a little more.

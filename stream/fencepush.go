@@ -9,9 +9,9 @@ import (
 	"dipper/geofence"
 )
 
-// fencePushes tells units the fences near them. One goroutine works out the sets, one unit after the other, so that an edit in a
-// city with 50,000 units takes this node one core for some 20 s and delays no acknowledgement; each agent's second
-// goroutine then sends its own, so that a unit that does not read holds up nobody.
+// fencePushes tells units the fences near them. One goroutine works out the sets, one unit after the other, so that an edit in the
+// circles of 50,000 units takes this node one core for a minute and delays no acknowledgement; each agent's second goroutine
+// then sends its own, so that a unit that does not read holds up nobody.
 type fencePushes struct {
 	wake chan struct{} // cap 1: has an element if there is something in todo
 

@@ -217,7 +217,7 @@ func TestSettingsThatNobodyKnowsAreTakenBack(t *testing.T) {
 func TestSettingsReachUnitsOfOtherNodes(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	one := startStationOn(t, openRedis(t, server.URL), nil)
-	other := startStationOn(t, openRedis(t, server.URL), nil)
+	other := startStationOn(t, openRedis(t, server.URL), quickFences)
 	b := other.steer("t1", one.addUnit("t1"), uplink.Report{})
 	one.must(http.StatusOK, http.MethodPut, settingsPath, `{"hold":false}`, nil)
 	if got := b.nextSettings(); string(got.Body) != `{"hold":false}` {
@@ -228,6 +228,15 @@ func TestSettingsReachUnitsOfOtherNodes(t *testing.T) {
 	one.must(http.StatusCreated, http.MethodPost, "/api/v1/units/t1/notice", `{"text":"Gate 5"}`, nil)
 	if n := b.nextNotice(); n.Text != "Gate 5" {
 		t.Errorf("the driver got %+v", n)
+	}
+	b.send(fixAt(timeAgo(2), 36, 120))
+	b.say(func(r *uplink.Report) { r.WantsFences = true })
+	if _, names := b.nextFences(); len(names) != 0 {
+		t.Errorf("fences %v", names)
+	}
+	one.must(http.StatusCreated, http.MethodPut, "/api/v1/fences/near", circleAt(1000), nil)
+	if _, names := b.nextFences(); !slices.Equal(names, []string{"near@1"}) {
+		t.Errorf("fences %v", names)
 	}
 }
 
