@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"fleet":                     {"positioning/...", "geofence", "fleet/cell"},
 	"fleet/embedstore":          {"fleet", "fleet/cell", "positioning/geo"},
 	"fleet/redisstore":          {"fleet", "fleet/cell", "positioning/geo"},
+	"fleet/backup":              {"fleet"},
 	"fleet/storetest":           {"fleet/...", "positioning/geo"},
 	"fleet/storetest/redistest": {},
 	"stream":                    {"fleet", "fleet/cell", "geofence", "positioning/...", "receiver/uplink"},
@@ -44,6 +45,7 @@ var onlyIn = map[string][]string{
 	"github.com/uber/h3-go/v4":      {"fleet/cell"},
 	"github.com/redis/go-redis/v9":  {"fleet/redisstore", "fleet/storetest/redistest"},
 	"github.com/cockroachdb/pebble": {"fleet/embedstore"},
+	"github.com/klauspost/compress": {"fleet/backup"},
 	"github.com/tarm/serial":        {"receiver"},
 	"github.com/adrianmo/go-nmea":   {"positioning/nmea"},
 }

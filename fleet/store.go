@@ -158,6 +158,9 @@ const (
 	DocOnboard  = "onboard"  // the last events that a unit decided by itself, by unit id
 )
 
+// DocumentKinds are all kinds, as an export takes them. A kind that is not among them is in no backup.
+func DocumentKinds() []string { return []string{DocFence, DocUnit, DocKey, DocToken} }
+
 // Document is a small named value with a revision.
 type Document struct {
 	ID       string

@@ -32,6 +32,7 @@ func Run(t *testing.T, s Subject) {
 		{"Log", testLog},
 		{"Wait", testWait},
 		{"Documents", testDocuments},
+		{"Restore", testRestore},
 		{"Concurrency", testConcurrency},
 		{"Context", testContext},
 		{"Model", testModel},
