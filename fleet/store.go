@@ -159,7 +159,9 @@ const (
 )
 
 // DocumentKinds are all kinds, as an export takes them. A kind that is not among them is in no backup.
-func DocumentKinds() []string { return []string{DocFence, DocUnit, DocKey, DocToken} }
+func DocumentKinds() []string {
+	return []string{DocFence, DocUnit, DocKey, DocToken, DocSettings, DocNotice, DocReported, DocOnboard}
+}
 
 // Document is a small named value with a revision.
 type Document struct {
