@@ -4,6 +4,8 @@ GO      ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X dipper/cmd/internal/command.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+# The agent speaks no HTTP/2: WebSockets and its own page are HTTP/1.1. Without it the program is 0.4 MB smaller.
+AGENT   := $(BUILD) -tags nethttpomithttp2
 WEB     := stream/web
 # Versions of the tools that lint; they are built from source through the module proxy.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -35,13 +37,13 @@ test-browser: build tools-test $(WEB)/node_modules ## The page in a real Chromiu
 build: tools-go ## The three binaries into bin/
 	$(BUILD) -o bin/dipper ./cmd/dipper
 	$(BUILD) -o bin/dipper-sim ./cmd/dipper-sim
-	CGO_ENABLED=0 $(BUILD) -o bin/dipper-agent ./cmd/dipper-agent
+	CGO_ENABLED=0 $(AGENT) -o bin/dipper-agent ./cmd/dipper-agent
 
 agent-all: tools-go ## The agent for the boards it runs on, each checked to be under 12 MB
-	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(BUILD) -o bin/dipper-agent-linux-amd64 ./cmd/dipper-agent
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o bin/dipper-agent-linux-armv7 ./cmd/dipper-agent
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(BUILD) -o bin/dipper-agent-linux-arm64 ./cmd/dipper-agent
-	CGO_ENABLED=0 GOOS=linux GOARCH=mipsle GOMIPS=softfloat $(BUILD) -o bin/dipper-agent-linux-mipsle ./cmd/dipper-agent
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(AGENT) -o bin/dipper-agent-linux-amd64 ./cmd/dipper-agent
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(AGENT) -o bin/dipper-agent-linux-armv7 ./cmd/dipper-agent
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(AGENT) -o bin/dipper-agent-linux-arm64 ./cmd/dipper-agent
+	CGO_ENABLED=0 GOOS=linux GOARCH=mipsle GOMIPS=softfloat $(AGENT) -o bin/dipper-agent-linux-mipsle ./cmd/dipper-agent
 	@for f in bin/dipper-agent-linux-*; do \
 		size=$$(stat -c %s $$f); echo "$$f $$size bytes"; \
 		[ $$size -lt 12000000 ] || { echo "$$f is not under 12 MB"; exit 1; }; done

@@ -20,7 +20,7 @@ import (
 func agentBinary(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dipper-agent")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "dipper/cmd/dipper-agent")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", path, "dipper/cmd/dipper-agent")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -39,7 +39,7 @@ func beidouLog(b *testing.B, lines int) (path string) {
 func BenchmarkDecodeLog(b *testing.B) {
 	const lines, pairs = 15_400, 15
 	agent := filepath.Join(b.TempDir(), "dipper-agent")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", agent, ".")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", agent, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
