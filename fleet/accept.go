@@ -86,7 +86,7 @@ func (f *Fleet) acceptOnce(ctx context.Context, s *slot, b track.Batch) (err err
 			}
 			return err
 		}
-		s.loaded, s.version, s.vehicle = true, s.version+1, d.next
+		s.loaded, s.version, s.mark, s.vehicle = true, s.version+1, d.step.Mark, d.next
 		s.least = s.version
 		f.count(&d)
 		if d.moved && f.listener != nil {
@@ -113,7 +113,7 @@ func (f *Fleet) count(d *decision) {
 
 // load reads what the store has of a unit, unless that is older than what the store said before. A state that cannot be read is made anew from the track.
 func (f *Fleet) load(ctx context.Context, s *slot) error {
-	r, err := f.store.Load(ctx, s.unit)
+	r, err := f.loadSettled(ctx, s.unit)
 	if err != nil {
 		return err
 	}
@@ -133,8 +133,16 @@ func (f *Fleet) load(ctx context.Context, s *slot) error {
 	if err != nil {
 		return err
 	}
-	s.loaded, s.version, s.least, s.vehicle = true, r.Version, r.Version, v
+	s.loaded, s.version, s.mark, s.least, s.vehicle = true, r.Version, r.Mark, r.Version, v
 	return nil
+}
+
+// loadSettled loads what may be acknowledged.
+func (f *Fleet) loadSettled(ctx context.Context, unit UnitID) (Record, error) {
+	if shared := f.Shared(); shared != nil {
+		return shared.LoadSettled(ctx, unit)
+	}
+	return f.store.Load(ctx, unit)
 }
 
 // Held is which numbers of a series the store has of a unit, whichever node took them; empty for a series that it never saw.

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -41,7 +42,7 @@ func (f *Fleet) decide(ctx context.Context, s *slot, b track.Batch) (decision, e
 	d.fresh = int(missing.Count())
 	d.next.hold(b.Series, in)
 	d.forgotSeries, d.forgotRuns = d.next.bound(b.Series, in, &f.limits)
-	d.step = Step{Unit: s.unit, Expect: s.version, PrevCell: old.cell}
+	d.step = Step{Unit: s.unit, Expect: s.version, ExpectMark: s.mark, Mark: rand.Uint64(), PrevCell: old.cell}
 
 	gated := f.gate(b, &d)
 	var err error

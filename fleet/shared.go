@@ -17,6 +17,9 @@ type SharedStore interface {
 	// Follow hands to ear what is sent about the areas last read from the channel, and what is sent to all nodes, until ctx ends.
 	// While the store is away it goes on trying. The areas may be in any order.
 	Follow(ctx context.Context, areas <-chan []cell.ID, ear Ear)
+	// LoadSettled is Load for a caller who tells a unit what is stored: what it gives is as durable as what Commit said nil for. Load
+	// may give a record whose commit failed because it did not become durable in time.
+	LoadSettled(ctx context.Context, unit UnitID) (Record, error)
 	// Positions gives the last positions of those of the units that have one, in no order.
 	Positions(ctx context.Context, units []UnitID) ([]Position, error)
 }

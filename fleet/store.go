@@ -63,6 +63,7 @@ type VehicleStore interface {
 // Record is a unit's state at a version. Every commit raises the version by one.
 type Record struct {
 	Version uint64
+	Mark    uint64 // of the step that made it; 0 where the store cannot go back while it is open
 	State   []byte
 }
 
@@ -85,15 +86,19 @@ func startOf(d Day) time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
 // Step is all that one batch of one unit changes.
 type Step struct {
-	Unit     UnitID
-	Expect   uint64        // the version the step was decided on; the commit makes Expect+1
-	State    []byte        // the new state
-	Track    []Segment     // appended to the track
-	Events   []EventRecord // to the unit's events (by id, a higher revision replaces) and to the event log
-	Position Position      // last position after the step; zero Cell: the unit has none yet
-	PrevCell cell.ID       // where it was before; 0 none
-	Opened   []string      // fences with a visit since this step
-	Closed   []string      // fences whose visit ended in this step
+	Unit   UnitID
+	Expect uint64 // the version the step was decided on; the commit makes Expect+1
+	// ExpectMark is the Mark of the record the step was decided on. It tells that record from another of the same version, made after the
+	// store lost the first. 0: the version is enough.
+	ExpectMark uint64
+	Mark       uint64        // of the record that the step makes: a random number, or 0 to let the store draw one
+	State      []byte        // the new state
+	Track      []Segment     // appended to the track
+	Events     []EventRecord // to the unit's events (by id, a higher revision replaces) and to the event log
+	Position   Position      // last position after the step; zero Cell: the unit has none yet
+	PrevCell   cell.ID       // where it was before; 0 none
+	Opened     []string      // fences with a visit since this step
+	Closed     []string      // fences whose visit ended in this step
 }
 
 // Segment is encoded batches (positioning/track) of one day.

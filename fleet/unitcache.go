@@ -26,6 +26,7 @@ type slot struct {
 	// Whoever has the turn owns the following.
 	loaded  bool // the rest is what the store had last
 	version uint64
+	mark    uint64 // of the record
 	vehicle vehicle
 
 	least    uint64 // the store said that it is at this version or beyond

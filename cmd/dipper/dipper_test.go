@@ -196,6 +196,8 @@ func TestMistakesAreOneLine(t *testing.T) {
 		{"no port", []string{"serve", "--listen", "localhost"}, command.ExitUsage, "--listen"},
 		{"a port by nobody's name", []string{"serve", "--listen", "localhost:x"}, command.ExitUsage, "--listen"},
 		{"tiles without z", []string{"serve", "--tiles", "https://t.example/"}, command.ExitUsage, "{z}"},
+		{"replicas of nothing", []string{"serve", "--redis-wait-replicas", "1"}, command.ExitUsage, "--redis-wait-replicas"},
+		{"a wait too long", []string{"serve", "--redis", "redis://x", "--redis-wait-timeout", "9s"}, command.ExitUsage, "--redis-wait-timeout"},
 		{"another scheme", []string{"serve", "--redis", "http://x"}, command.ExitUsage, "--redis"},
 		{"retention of an hour", []string{"serve", "--retention", "1h"}, command.ExitUsage, "--retention"},
 		{"a bad unit", []string{"unit", "add", "a b", "--data", data}, command.ExitUsage, "unit id"},

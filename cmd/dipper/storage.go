@@ -15,8 +15,10 @@ import (
 
 // storage are the flags that say where the fleet is kept.
 type storage struct {
-	Data  string `help:"Directory of the embedded store and of the control socket." default:"data" type:"path"`
-	Redis string `help:"Keep the fleet in this Redis in place of the embedded store: redis://host:port, more hosts after commas for a Cluster." placeholder:"URL"`
+	Data              string        `help:"Directory of the embedded store and of the control socket." default:"data" type:"path"`
+	Redis             string        `help:"Keep the fleet in this Redis in place of the embedded store: redis://host:port, more hosts after commas for a Cluster." placeholder:"URL"`
+	RedisWaitReplicas int           `help:"Replicas of each Redis master that must have a fix before it is acknowledged; 0 none." default:"0" placeholder:"N"`
+	RedisWaitTimeout  time.Duration `help:"How long to wait for them, 1ms to 4s. With fewer in time the fix is not acknowledged, and its agent keeps it." default:"1s"`
 }
 
 // keeping are the flags that say how long things are kept.
@@ -36,7 +38,16 @@ func (k keeping) Validate() error {
 // Validate is called by kong.
 func (s storage) Validate() error {
 	if s.Redis == "" {
+		if s.RedisWaitReplicas != 0 {
+			return errors.New("--redis-wait-replicas: only with --redis")
+		}
 		return nil
+	}
+	if s.RedisWaitReplicas < 0 {
+		return errors.New("--redis-wait-replicas: want 0 or more")
+	}
+	if s.RedisWaitTimeout < time.Millisecond || s.RedisWaitTimeout > redisstore.LongestWait {
+		return fmt.Errorf("--redis-wait-timeout: want 1ms to %v", redisstore.LongestWait)
 	}
 	u, err := url.Parse(s.Redis)
 	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Host == "" {
@@ -48,7 +59,10 @@ func (s storage) Validate() error {
 // open opens the store. The caller closes it.
 func (s storage) open(ctx context.Context, k keeping, log *slog.Logger) (fleet.Store, error) {
 	if s.Redis != "" {
-		return redisstore.Open(ctx, redisstore.Config{URL: s.Redis, Log: log, TrackRetention: k.Retention, EventCap: k.KeepEvents})
+		return redisstore.Open(ctx, redisstore.Config{
+			URL: s.Redis, Log: log, TrackRetention: k.Retention, EventCap: k.KeepEvents,
+			WaitReplicas: s.RedisWaitReplicas, WaitTimeout: s.RedisWaitTimeout,
+		})
 	}
 	return embedstore.Open(embedstore.Config{Dir: s.Data, Log: log, TrackRetention: k.Retention, EventCap: k.KeepEvents})
 }

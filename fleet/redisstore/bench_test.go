@@ -22,6 +22,29 @@ func BenchmarkCommit(b *testing.B) {
 	})
 }
 
+// BenchmarkWait is what waiting for a replica costs: the same steps with and without, turn about, on one master with one replica.
+func BenchmarkWait(b *testing.B) {
+	master := redistest.Start(b, redistest.Options{Fsync: "everysec"})
+	redistest.StartReplica(b, master, redistest.Options{Fsync: "everysec"})
+	for _, fixes := range []int{1, 30} {
+		b.Run(fmt.Sprintf("fixes=%d", fixes), func(b *testing.B) {
+			s := empty(b, Config{URL: master.URL, WaitTimeout: LongestWait})
+			load := storetest.NewLoad(fixes)
+			commit := func(steps []fleet.Step) { storetest.MustStore(b, s, steps) }
+			load.Warm(commit)
+			var rates [2]storetest.Meter
+			for b.Loop() {
+				for replicas := range rates {
+					s.cfg.WaitReplicas = replicas
+					rates[replicas].Time(load, commit)
+				}
+			}
+			b.ReportMetric(rates[0].Rate(), "fixes/s")
+			b.ReportMetric(rates[1].Rate(), "waiting-fixes/s")
+		})
+	}
+}
+
 func benchCommit(b *testing.B, url string) {
 	for _, fixes := range []int{1, 30} {
 		b.Run(fmt.Sprintf("fixes=%d", fixes), func(b *testing.B) {

@@ -9,8 +9,9 @@ import (
 	"dipper/fleet"
 )
 
-// recordHead is what stands before a record's state: version, the nonce of the step that wrote it, position.
+// recordHead is what stands before a record's state: version, the mark of the step that wrote it, position.
 const (
+	markAt     = 8
 	positionAt = 16
 	recordHead = positionAt + fleet.PositionSize
 )
@@ -95,7 +96,7 @@ func (s *Store) store(ctx context.Context, steps []fleet.Step, errs []error) []e
 		for i, g := range groups {
 			calls[i] = &g.call
 		}
-		s.run(ctx, calls)
+		s.runSettled(ctx, calls)
 		for _, g := range groups {
 			entries = g.read(steps, errs, entries)
 		}
@@ -146,10 +147,17 @@ func (s *Store) add(g *group, st *fleet.Step) {
 	var expect []byte
 	if st.Expect > 0 {
 		expect = binary.BigEndian.AppendUint64(nil, st.Expect)
+		if st.ExpectMark != 0 {
+			expect = binary.BigEndian.AppendUint64(expect, st.ExpectMark)
+		}
+	}
+	mark := st.Mark
+	if mark == 0 {
+		mark = s.nonce.Add(1)
 	}
 	record := make([]byte, 0, recordHead+len(st.State))
 	record = binary.BigEndian.AppendUint64(record, st.Expect+1)
-	record = binary.BigEndian.AppendUint64(record, s.nonce.Add(1))
+	record = binary.BigEndian.AppendUint64(record, mark)
 	record = st.Position.AppendBinary(record)
 	record = append(record, st.State...)
 

@@ -69,14 +69,12 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, id string) error {
 
 func (s *Store) changeDocument(ctx context.Context, kind, id, expect string, data []byte, what string) error {
 	nonce := strconv.FormatUint(s.nonce.Add(1), 36)
-	cmd, err := s.runOne(ctx, &s.scripts.document, []string{documentsKey(kind), changesKey(kind)}, nonce, id, expect, data, what, fleet.ChangesKept)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", what, kind, err)
-	}
+	c := &call{script: &s.scripts.document, keys: []string{documentsKey(kind), changesKey(kind)}, args: []any{nonce, id, expect, data, what, fleet.ChangesKept}}
+	s.runSettled(ctx, []*call{c})
 	const conflict, done, missing = 0, 1, -1
-	switch answer, err := cmd.Int(); {
+	switch answer, err := c.cmd.Int(); {
 	case err != nil:
-		return unavailable(err)
+		return fmt.Errorf("%s %s: %w", what, kind, unavailable(err))
 	case answer == conflict:
 		return fmt.Errorf("%s %s %s: %w", what, kind, id, fleet.ErrConflict)
 	case answer == missing:

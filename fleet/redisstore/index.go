@@ -102,13 +102,19 @@ func (s *Store) carry(ctx context.Context, w work, failed func(owner int, err er
 	for _, p := range w.log {
 		add(p, &s.scripts.log, []string{logStream, logIDs}, append([]any{s.cfg.EventCap}, p.args...))
 	}
+	logged := len(calls)
 	for parent, p := range w.cells {
 		add(p, &s.scripts.cells, []string{directoryKey(parent)}, p.args)
 	}
 	for fence, p := range w.fences {
 		add(p, &s.scripts.inside, []string{insideKey(fence)}, p.args)
 	}
-	s.run(ctx, calls)
+	if s.cfg.WaitReplicas > 0 { // for the log, which nothing makes up for
+		s.runSettled(ctx, calls[:logged])
+		s.run(ctx, calls[logged:])
+	} else {
+		s.run(ctx, calls)
+	}
 	for i, c := range calls {
 		if err := c.cmd.Err(); err != nil {
 			pieces[i].fail(failed, unavailable(err))

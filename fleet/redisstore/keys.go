@@ -10,7 +10,7 @@ import (
 // What lies where. The part in braces is the hash tag: keys with the same tag are in the same slot. s is the tag of a unit's
 // shard, p a cell of cell.Directory in hexadecimal.
 //
-//	v:{s}:unit       string  version 8, nonce 8, position 72, state; the commit point
+//	v:{s}:unit       string  version 8, mark 8, position 72, state; the commit point
 //	t:{s}:unit:day   string  the day's segments, appended; expires with retention
 //	l:{s}:unit       set     the days of the track
 //	x:{s}:unit       hash    event id → latest revision
@@ -24,6 +24,7 @@ import (
 //	i:fence          hash    unit → version of the step that opens the visit
 //	{e}:log          stream  n-0: event id → event
 //	{e}:ids          hash    event id → first entry, last entry, revisions in the log
+//	w:{tag}          string  empty: written before waiting for replicas
 //	g:{kind}         hash    document id → revision:data
 //	g:{kind}:log     stream  n-0, the last fleet.ChangesKept: n counts the changes of the kind, id is the document's
 //	p:{r}:area       sharded channel: what nodes say about the units in an area; r is the tag of one of relayGroups slots

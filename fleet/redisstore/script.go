@@ -48,10 +48,18 @@ type call struct {
 	cmd    *redis.Cmd // the answer, after run
 }
 
+// sender puts a call into a pipeline.
+type sender func(redis.Pipeliner, *call) *redis.Cmd
+
 // run sends the calls in one pipeline per master and fills in their answers. A server that does not know a script, because
 // it is new or was restarted or flushed, is sent its source. The answers of calls to the same slot are in order.
-func (s *Store) run(ctx context.Context, calls []*call) {
-	s.pipe(ctx, calls, func(p redis.Pipeliner, c *call) *redis.Cmd { return p.EvalSha(ctx, c.script.sha, c.keys, c.args...) })
+func (s *Store) run(ctx context.Context, calls []*call) { s.runWith(ctx, calls, s.pipe) }
+
+func (s *Store) runWith(ctx context.Context, calls []*call, pipe func(context.Context, []*call, sender)) {
+	if len(calls) == 0 {
+		return
+	}
+	pipe(ctx, calls, func(p redis.Pipeliner, c *call) *redis.Cmd { return p.EvalSha(ctx, c.script.sha, c.keys, c.args...) })
 	var unknown []*call
 	for _, c := range calls {
 		if err := c.cmd.Err(); err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -59,14 +67,11 @@ func (s *Store) run(ctx context.Context, calls []*call) {
 		}
 	}
 	if len(unknown) > 0 {
-		s.pipe(ctx, unknown, func(p redis.Pipeliner, c *call) *redis.Cmd { return p.Eval(ctx, c.script.source, c.keys, c.args...) })
+		pipe(ctx, unknown, func(p redis.Pipeliner, c *call) *redis.Cmd { return p.Eval(ctx, c.script.source, c.keys, c.args...) })
 	}
 }
 
-func (s *Store) pipe(ctx context.Context, calls []*call, send func(redis.Pipeliner, *call) *redis.Cmd) {
-	if len(calls) == 0 {
-		return
-	}
+func (s *Store) pipe(ctx context.Context, calls []*call, send sender) {
 	p := s.client.Pipeline()
 	for _, c := range calls {
 		c.cmd = send(p, c)

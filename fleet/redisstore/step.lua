@@ -3,7 +3,7 @@
 --
 -- KEYS[i]  the record key of step i; all other keys of the unit differ from it in the first letter only, so share its slot
 -- ARGV     now, track retention (seconds, 0 for ever), most bytes an outbox entry may have; then of each step:
---          version it expects ("" none), new record, what follows ("" nothing, else "events closed opened"), segments;
+--          version it expects, or version and mark ("" no record), new record, what follows ("" nothing, else "events closed opened"), segments;
 --          of each segment: day, data;
 --          where something follows: the outbox frame, if there are events; of each event: id, revision, time (s), data;
 --          fences closed; fences opened
@@ -11,7 +11,7 @@
 -- Returns of each step: 0 conflict, 1 stored, -1 outbox full, or (stored) the outbox entry that is now to be carried out.
 local now, retain, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local call, sub = redis.call, string.sub
-local VERSION, HEAD = 8, 16 -- bytes: version; version and nonce
+local VERSION, HEAD = 8, 16 -- bytes: version; version and mark
 local p = 4
 
 local function segments(own, n)
@@ -93,7 +93,7 @@ for i = 1, #KEYS do
   if more ~= '' or expect == '' then
     tag, unit = string.match(own, '^:(%b{}):(.*)$')
   end
-  if sub(head, 1, VERSION) ~= expect then
+  if expect == '' and head ~= '' or sub(head, 1, #expect) ~= expect then
     results[i] = 0
     if head == sub(record, 1, HEAD) then -- this very step, sent again because the answer was lost
       results[i] = more ~= '' and call('HGET', 'o:' .. tag, unit) or 1

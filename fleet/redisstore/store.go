@@ -26,6 +26,12 @@ type Config struct {
 	TrackRetention time.Duration    // how long tracks and units' events are kept, by fix time, at least a day; 0 for ever
 	EventCap       uint64           // how many entries the event log keeps; 0 all
 	Now            func() time.Time // the clock of retention; nil time.Now
+
+	// WaitReplicas is how many replicas of a master must have a commit before it counts as done; 0 none. With fewer in time the commit
+	// fails with ErrUnavailable, nothing is acknowledged, and the agents keep what they have. Replicas answer from memory: a
+	// failover loses nothing then, a power cut of all machines at once what appendfsync says.
+	WaitReplicas int
+	WaitTimeout  time.Duration // for them, at most 4 s; 0: 1 s
 }
 
 // Store is a fleet.Store in Redis.
@@ -59,6 +65,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.WaitTimeout == 0 {
+		cfg.WaitTimeout = defaultWait
+	}
+	if cfg.WaitReplicas < 0 || cfg.WaitTimeout < time.Millisecond || cfg.WaitTimeout > LongestWait {
+		return nil, fmt.Errorf("redis: wait for %d replicas at most %v: want 0 or more, and 1ms to %v", cfg.WaitReplicas, cfg.WaitTimeout, LongestWait)
 	}
 	sc, err := loadScripts()
 	if err != nil {
@@ -119,7 +131,7 @@ func (s *Store) eachMaster(ctx context.Context, fn func(context.Context, redis.U
 // Ready says nil, or why Redis cannot take a commit now.
 func (s *Store) Ready(ctx context.Context) error {
 	err := s.eachMaster(ctx, func(ctx context.Context, c redis.UniversalClient) error {
-		return writable(ctx, c)
+		return s.writable(ctx, c)
 	})
 	if err == nil && s.cluster != nil {
 		err = clusterWorks(ctx, s.cluster)
@@ -131,7 +143,7 @@ func (s *Store) Ready(ctx context.Context) error {
 }
 
 // writable looks for the states in which a server answers but refuses writes.
-func writable(ctx context.Context, c redis.UniversalClient) error {
+func (s *Store) writable(ctx context.Context, c redis.UniversalClient) error {
 	text, err := c.Info(ctx).Result()
 	if err != nil {
 		return err
@@ -145,6 +157,9 @@ func writable(ctx context.Context, c redis.UniversalClient) error {
 	case info["aof_enabled"] == "1" && info["aof_last_write_status"] == "err":
 		return errors.New("redis cannot write its append-only file")
 	}
+	if n := replicasOf(info); n < s.cfg.WaitReplicas {
+		return fmt.Errorf("a redis master has %d replicas, and commits wait for %d", n, s.cfg.WaitReplicas)
+	}
 	return nil
 }
 
@@ -157,61 +172,6 @@ func clusterWorks(ctx context.Context, c *redis.ClusterClient) error {
 		return fmt.Errorf("redis cluster state is %s", state)
 	}
 	return nil
-}
-
-// Durability reads from each master what it does to keep what it acknowledged, and tells the weakest.
-func (s *Store) Durability(ctx context.Context) (string, error) {
-	var mu sync.Mutex
-	masters, weakest := 0, 0
-	err := s.eachMaster(ctx, func(ctx context.Context, c redis.UniversalClient) error {
-		rank, err := durability(ctx, c)
-		mu.Lock()
-		defer mu.Unlock()
-		masters++
-		weakest = max(weakest, rank)
-		return err
-	})
-	if err != nil {
-		return "", readError(ctx, err)
-	}
-	text := "redis " + durabilities[weakest]
-	if s.cluster != nil {
-		text = fmt.Sprintf("redis cluster of %d masters, %s", masters, durabilities[weakest])
-	}
-	return text, nil
-}
-
-// durabilities, from the strongest to the weakest.
-var durabilities = [...]string{
-	"appendfsync=always",
-	"appendfsync=everysec: a crash can lose about two seconds",
-	"appendfsync=no: a crash of the machine can lose what the kernel had not written",
-	"persistence unknown: CONFIG is not permitted",
-	"appendonly=no: a crash loses all since the last snapshot",
-}
-
-func durability(ctx context.Context, c redis.UniversalClient) (rank int, err error) {
-	const always, everysec, no, unknown, none = 0, 1, 2, 3, 4
-	text, err := c.Info(ctx, "persistence").Result()
-	if err != nil {
-		return unknown, err
-	}
-	if parseInfo(text)["aof_enabled"] != "1" {
-		return none, nil
-	}
-	fsync, err := c.ConfigGet(ctx, "appendfsync").Result()
-	if err != nil {
-		return unknown, nil // hosted Redis forbids CONFIG
-	}
-	switch fsync["appendfsync"] {
-	case "always":
-		return always, nil
-	case "everysec":
-		return everysec, nil
-	case "no":
-		return no, nil
-	}
-	return unknown, nil
 }
 
 // parseInfo reads the lines name:value of INFO and CLUSTER INFO.

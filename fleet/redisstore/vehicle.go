@@ -15,7 +15,11 @@ import (
 
 // Load gives a unit's record.
 func (s *Store) Load(ctx context.Context, unit fleet.UnitID) (fleet.Record, error) {
-	value, err := s.client.Get(ctx, recordKey(unit)).Bytes()
+	return recordOf(ctx, unit, s.client.Get(ctx, recordKey(unit)))
+}
+
+func recordOf(ctx context.Context, unit fleet.UnitID, answer *redis.StringCmd) (fleet.Record, error) {
+	value, err := answer.Bytes()
 	if errors.Is(err, redis.Nil) {
 		return fleet.Record{}, nil
 	}
@@ -29,7 +33,11 @@ func decodeRecord(unit fleet.UnitID, value []byte) (fleet.Record, error) {
 	if len(value) < recordHead {
 		return fleet.Record{}, fmt.Errorf("%w: unit %s: %w", fleet.ErrUnavailable, unit, fleet.ErrStored)
 	}
-	return fleet.Record{Version: binary.BigEndian.Uint64(value), State: value[recordHead:]}, nil
+	return fleet.Record{
+		Version: binary.BigEndian.Uint64(value),
+		Mark:    binary.BigEndian.Uint64(value[markAt:]),
+		State:   value[recordHead:],
+	}, nil
 }
 
 // pipelined is how many commands of a long read share one round trip.

@@ -32,11 +32,12 @@ type TB interface {
 // setting in which nothing that was acknowledged can be lost. (With everysec, Redis answers while a slow background fsync holds
 // the write back, so even SIGKILL of the process alone can lose up to two seconds.)
 type Options struct {
-	Dir   string   // data directory, must exist; "": a temporary one (Start), required by Launch
-	Port  int      // 0: a free one
-	Fsync string   // appendfsync: "always" (""), "everysec", "no"
-	NoAOF bool     // keep nothing: after Kill and Restart the server is empty
-	Args  []string // more arguments for redis-server, e.g. "--maxmemory", "64mb"
+	Dir      string   // data directory, must exist; "": a temporary one (Start), required by Launch
+	Port     int      // 0: a free one
+	Fsync    string   // appendfsync: "always" (""), "everysec", "no"
+	NoAOF    bool     // keep nothing: after Kill and Restart the server is empty
+	Replicas int      // of each master of a cluster
+	Args     []string // more arguments for redis-server, e.g. "--maxmemory", "64mb"
 }
 
 // Server is one redis-server process. Its methods are safe for concurrent use.
