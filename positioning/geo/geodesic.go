@@ -30,10 +30,37 @@ const (
 // Source: T. Vincenty, Direct and inverse solutions of geodesics on the ellipsoid, Survey Review XXIII, 176 (1975). Why not
 // Karney's method, and what is done where Vincenty's fails: docs/decisions/0005-geodesic.md.
 func Geodesic(a, b Point) float64 {
+	if m, ok := nearby(a, b); ok {
+		return m
+	}
 	if m, ok := vincenty(a, b); ok {
 		return m
 	}
 	return acrossMidway(a, b)
+}
+
+const (
+	// nearbyDeg is up to which difference of latitude and of longitude, and nearbyLat up to which latitude, nearby is good to a
+	// tenth of a millimetre (TestNearbyAgrees).
+	nearbyDeg = 0.02
+	nearbyLat = 80
+)
+
+// nearby is the length of a short way, in a tenth of the time: the way in the plane with the radii of curvature at the middle
+// latitude, after Gauss. What is left out grows with the third power of the way.
+//
+// Source: Snyder, Map Projections, USGS 1395, equations 4-18 and 4-20.
+func nearby(a, b Point) (metres float64, ok bool) {
+	dLat, dLon := b.Lat-a.Lat, LonDelta(a.Lon, b.Lon)
+	if !(math.Abs(dLat) <= nearbyDeg && math.Abs(dLon) <= nearbyDeg && math.Abs(a.Lat) <= nearbyLat) {
+		return 0, false
+	}
+	const e2 = wgs84F * (2 - wgs84F)
+	sin, cos := math.Sincos(radians(a.Lat + dLat/2))
+	w2 := 1 - e2*sin*sin
+	n := wgs84A / math.Sqrt(w2)
+	north, east := radians(dLat)*n*(1-e2)/w2, radians(dLon)*n*cos
+	return math.Sqrt(north*north + east*east), true
 }
 
 // reduced is the reduced latitude's sine and cosine.

@@ -90,6 +90,28 @@ func TestGeodesicBesideSphere(t *testing.T) {
 	})
 }
 
+func TestNearbyAgrees(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := Point{Lat: rapid.Float64Range(-nearbyLat, nearbyLat).Draw(t, "lat"), Lon: rapid.Float64Range(-180, 180).Draw(t, "lon")}
+		step := rapid.Float64Range(-nearbyDeg, nearbyDeg)
+		b := Point{Lat: a.Lat + step.Draw(t, "north"), Lon: LonDelta(0, a.Lon+step.Draw(t, "east"))}
+		got, ok := nearby(a, b)
+		if !ok { // rounding, at the bounds
+			return
+		}
+		if want, _ := vincenty(a, b); math.Abs(got-want) > 1e-4 {
+			t.Fatalf("%+v to %+v: %.6f m, want %.6f m", a, b, got, want)
+		}
+	})
+}
+
+func BenchmarkGeodesicNearby(b *testing.B) {
+	a, c := Point{31.2304, 121.4737}, Point{31.2314, 121.4747}
+	for b.Loop() {
+		Geodesic(a, c)
+	}
+}
+
 func BenchmarkGeodesic(b *testing.B) {
 	a, c := Point{31.2304, 121.4737}, Point{39.9042, 116.4074}
 	for b.Loop() {
