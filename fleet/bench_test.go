@@ -142,3 +142,34 @@ func BenchmarkLate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkJourney is what reading a day of a unit takes, from the embedded store to trips: what a page of trips costs that is not
+// kept but worked out when somebody asks.
+func BenchmarkJourney(b *testing.B) {
+	for _, every := range []time.Duration{30 * time.Second, time.Second} {
+		b.Run("every="+every.String(), func(b *testing.B) {
+			f := run(b, fleet.Config{Store: openEmbedded(b)})
+			defer f.stop()
+			start := testStart.Truncate(24 * time.Hour)
+			n := int(24 * time.Hour / every)
+			for i := 0; i < n; i += 10 {
+				batch := track.Batch{Series: 1e9, First: track.Seq(i + 1)}
+				for k := range 10 {
+					x := benchFix(3, track.Seq(i+k+1))
+					x.Time = start.Add(time.Duration(i+k) * every)
+					batch.Fixes = append(batch.Fixes, x)
+				}
+				if err := f.Accept(b.Context(), "u", batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				r, err := f.Journey(b.Context(), "u", fleet.JourneyQuery{From: start, To: start.Add(24*time.Hour - time.Millisecond)})
+				if err != nil || r.Totals.DistanceM == 0 {
+					b.Fatal(r, err)
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N*n), "µs/fix")
+		})
+	}
+}

@@ -4,14 +4,17 @@ import (
 	"slices"
 	"time"
 
+	"dipper/fleet/journey"
 	"dipper/geofence"
 )
 
-// checkpoint is the ledger as it was after all fixes up to a time, from which late fixes after that time can be decided.
+// checkpoint is the ledger and the odometer as they were after all fixes up to a time, from which late fixes after that time can
+// be decided.
 type checkpoint struct {
-	ms     int64  // Unix milliseconds, the ledger's time
-	ledger []byte // as geofence.State.AppendBinary writes it; never changed
-	pin    pin
+	ms       int64  // Unix milliseconds, the ledger's time
+	ledger   []byte // as geofence.State.AppendBinary writes it; never changed
+	odometer []byte // as journey.Odometer.AppendBinary writes it, with ms as the base; never changed
+	pin      pin
 }
 
 // pin is why a checkpoint must not be thinned out.
@@ -37,8 +40,9 @@ type history struct {
 	points []checkpoint // ascending by ms, one for each; owned
 }
 
-// note keeps the ledger as it is before the fix at ms is shown to it, if the newest checkpoint is old enough or it is to be pinned.
-func (h *history) note(s *geofence.State, ms int64, why pin) {
+// note keeps the ledger and the odometer as they are before the fix at ms is shown to them, if the newest checkpoint is old enough
+// or it is to be pinned.
+func (h *history) note(s *geofence.State, o *journey.Odometer, ms int64, why pin) {
 	at := s.Time()
 	if at.IsZero() {
 		return
@@ -60,7 +64,9 @@ func (h *history) note(s *geofence.State, ms int64, why pin) {
 		}
 		return
 	}
-	h.points = append(h.points, checkpoint{ms: at.UnixMilli(), ledger: s.AppendBinary(nil), pin: why})
+	h.points = append(h.points, checkpoint{
+		ms: at.UnixMilli(), ledger: s.AppendBinary(nil), odometer: o.AppendBinary(nil, at), pin: why,
+	})
 	h.thin(ms)
 }
 

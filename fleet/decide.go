@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dipper/fleet/cell"
+	"dipper/fleet/journey"
 	"dipper/geofence"
 	"dipper/positioning"
 	"dipper/positioning/track"
@@ -184,10 +185,10 @@ func sortFixes(fixes []TrackFix) {
 
 // forward shows the ledger fixes that are all newer than what it saw.
 func (f *Fleet) forward(unit UnitID, old *vehicle, d *decision, fresh []TrackFix) error {
-	p := pass{ledger: geofence.NewLedger(string(unit), f.index()), state: old.ledger, last: old.last}
+	p := pass{ledger: geofence.NewLedger(string(unit), f.index()), state: old.ledger, odometer: old.odometer, last: old.last}
 	p.history.points = slices.Clone(old.checkpoints)
 	if d.next.gaps() && leavesGap(old, &fresh[0]) {
-		p.history.note(&p.state, fresh[0].Fix.Time.UnixMilli(), pinGap)
+		p.history.note(&p.state, &p.odometer, fresh[0].Fix.Time.UnixMilli(), pinGap)
 	}
 	for i := range fresh {
 		p.show(&fresh[i])
@@ -214,27 +215,30 @@ func leavesGap(old *vehicle, x *TrackFix) bool {
 	return x.Seq > 1 && !old.heldOf(x.Series).Contains(x.Seq-1)
 }
 
-// pass is one run of the ledger over fixes in their order.
+// pass is one run of the ledger and the odometer over fixes in their order.
 type pass struct {
-	ledger  *geofence.Ledger
-	state   geofence.State
-	history history
-	events  []geofence.Event
-	last    TrackFix // the newest shown; of several at a time the first
+	ledger   *geofence.Ledger
+	state    geofence.State
+	odometer journey.Odometer
+	legs     []journey.Leg // nobody wants them; memory for the next
+	history  history
+	events   []geofence.Event
+	last     TrackFix // the newest shown; of several at a time the first
 }
 
 func (p *pass) show(x *TrackFix) {
 	if p.last.Seq != 0 && !x.Fix.Time.After(p.last.Fix.Time) {
 		return // another of the same time came before it in order
 	}
-	p.history.note(&p.state, x.Fix.Time.UnixMilli(), unpinned)
+	p.history.note(&p.state, &p.odometer, x.Fix.Time.UnixMilli(), unpinned)
+	p.legs = p.odometer.Step(x.Fix, p.legs[:0])
 	p.events = p.ledger.Step(&p.state, geofence.Observation{Series: uint32(x.Series), Seq: uint64(x.Seq), Fix: x.Fix}, p.events)
 	p.last = *x
 }
 
 // into makes what the pass came to the state.
 func (p *pass) into(v *vehicle) {
-	v.ledger, v.last, v.checkpoints = p.state, p.last, p.history.points
+	v.ledger, v.odometer, v.last, v.checkpoints = p.state, p.odometer, p.last, p.history.points
 }
 
 // eventsFrom is the FixTime from which events are decided after a ledger at some time.

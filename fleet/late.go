@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"dipper/fleet/journey"
 	"dipper/geofence"
 	"dipper/positioning/track"
 )
@@ -70,7 +71,7 @@ func (f *Fleet) rerun(ctx context.Context, unit UnitID, p *pass, from time.Time,
 		sortFixes(fixes)
 		for i := range fixes {
 			if passed && d.next.gaps() {
-				p.history.note(&p.state, fixes[i].Fix.Time.UnixMilli(), pinFrontier)
+				p.history.note(&p.state, &p.odometer, fixes[i].Fix.Time.UnixMilli(), pinFrontier)
 			}
 			p.show(&fixes[i])
 			passed = fixes[i].Series == frontier.Series && fixes[i].Seq == frontier.Seq
@@ -103,8 +104,11 @@ func (f *Fleet) restart(unit UnitID, old *vehicle, d *decision, fresh []TrackFix
 			return pass{}, nil, fmt.Errorf("%w: checkpoint: %w", ErrStored, err)
 		}
 		p.state = state
+		if p.odometer, err = journey.DecodeOdometer(c.odometer, timeOfMs(c.ms)); err != nil {
+			return pass{}, nil, fmt.Errorf("%w: checkpoint: %w", ErrStored, err)
+		}
 	case d.next.cut: // all of them are later than the last position
-		p.state, p.last = old.ledger, old.last
+		p.state, p.odometer, p.last = old.ledger, old.odometer, old.last
 	}
 	return p, fresh, nil
 }

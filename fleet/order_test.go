@@ -16,6 +16,7 @@ import (
 
 	"dipper/fleet"
 	"dipper/fleet/cell"
+	"dipper/fleet/journey"
 	"dipper/geofence"
 	"dipper/positioning"
 	"dipper/positioning/geo"
@@ -134,6 +135,8 @@ type outcome struct {
 	track     []fleet.TrackFix
 	held      string
 	last      fleet.Position
+	metres    float64          // by the odometer
+	report    journey.Report   // of the whole track
 	events    []geofence.Event // final and not retracted, without revisions
 	visits    []geofence.Visit
 	occupants map[string][]fleet.Occupant
@@ -154,18 +157,23 @@ func expect(t testing.TB, fixes []fleet.TrackFix, ix *geofence.Index) outcome {
 	})
 	ledger := geofence.NewLedger(string(testUnit), ix)
 	var state geofence.State
+	var odometer journey.Odometer
+	diary := journey.NewDiary(journey.Config{})
 	for _, x := range o.track {
+		diary.Add(uint32(x.Series), uint64(x.Seq), x.Fix)
 		if x.Fix.Verdict != positioning.Accepted {
 			continue
 		}
 		o.events = ledger.Step(&state, geofence.Observation{Series: uint32(x.Series), Seq: uint64(x.Seq), Fix: x.Fix}, o.events)
 		if f := x.Fix; f.Time.After(o.last.Time) {
+			odometer.Step(f, nil)
 			o.last = fleet.Position{
 				Unit: testUnit, Time: f.Time, Point: f.Point, SpeedMps: f.SpeedMps, CourseDeg: f.CourseDeg, ErrM: f.ErrM,
 				Series: uint32(x.Series), Seq: uint64(x.Seq), Cell: cell.FromPoint(f.Point),
 			}
 		}
 	}
+	o.metres, o.report = odometer.Metres(), diary.Finish(testNow)
 	sortEvents(o.events)
 	o.visits = state.Open()
 	o.occupants = map[string][]fleet.Occupant{}
@@ -210,7 +218,10 @@ func look(t testing.TB, f *fleet.Fleet, store fleet.Store) outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.last, o.visits = v.Position, v.Visits
+	o.last, o.visits, o.metres = v.Position, v.Visits, v.OdometerM
+	if o.report, err = f.Journey(ctx, testUnit, fleet.JourneyQuery{From: testStart.AddDate(0, 0, -10), To: testNow}); err != nil {
+		t.Fatal(err)
+	}
 	records, err := store.UnitEvents(ctx, testUnit, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -250,6 +261,12 @@ func (o outcome) check(t testing.TB, want outcome) {
 	}
 	if fmt.Sprintf("%+v", o.last) != fmt.Sprintf("%+v", want.last) { // NaN equals NaN in text
 		t.Fatalf("last position\n %+v\nwant\n %+v", o.last, want.last)
+	}
+	if o.metres != want.metres {
+		t.Fatalf("odometer %v m, want %v m", o.metres, want.metres)
+	}
+	if fmt.Sprintf("%+v", o.report) != fmt.Sprintf("%+v", want.report) {
+		t.Fatalf("journey\n %+v\nwant\n %+v", o.report, want.report)
 	}
 	if !slices.Equal(o.events, want.events) {
 		t.Fatalf("events\n %+v\nwant\n %+v", o.events, want.events)

@@ -26,12 +26,16 @@ const (
 // Vehicle is what is known of a unit now.
 type Vehicle struct {
 	ID       UnitID
-	Name     string           // as registered; empty for a unit that is not
-	Kind     string           // as registered
-	Located  bool             // it has sent a fix that counts; if not, the following are zero
-	Position Position         // last
-	Fix      positioning.Fix  // the last fix in full
-	Visits   []geofence.Visit // open, by fence
+	Name     string          // as registered; empty for a unit that is not
+	Kind     string          // as registered
+	Located  bool            // it has sent a fix that counts; if not, the following are zero
+	Position Position        // last
+	Fix      positioning.Fix // the last fix in full
+
+	OdometerM          float64 // way of all fixes that count, late ones included
+	OdometerEstimatedM float64 // of it, straight across silence
+
+	Visits []geofence.Visit // open, by fence
 }
 
 // Occupant is a unit in a fence.
@@ -136,6 +140,7 @@ func (f *Fleet) Unit(ctx context.Context, id UnitID) (Vehicle, error) {
 	out := Vehicle{ID: id, Visits: v.ledger.Open()}
 	if v.last.Seq != 0 {
 		out.Located, out.Position, out.Fix = true, v.position(id), v.last.Fix
+		out.OdometerM, out.OdometerEstimatedM = v.odometer.Metres(), v.odometer.EstimatedMetres()
 	}
 	registered, err := f.Registered(ctx, id)
 	switch {

@@ -27,24 +27,28 @@ func (f *Fleet) Track(ctx context.Context, id UnitID, from, to time.Time, limit 
 		if day < DayOf(from) || day > DayOf(to) {
 			continue
 		}
-		start := len(fixes)
-		err := f.eachBatch(ctx, id, day, from, func(b track.Batch) {
-			for i := range b.Fixes {
-				if t := b.Fixes[i].Time; !t.Before(from) && !t.After(to) {
-					fixes = append(fixes, TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]})
-				}
-			}
-		})
-		if err != nil {
+		if fixes, err = f.inOrder(ctx, id, day, from, to, fixes); err != nil {
 			return nil, false, fmt.Errorf("track of %s: %w", id, err)
 		}
-		sortFixes(fixes[start:])
-		fixes = append(fixes[:start], slices.CompactFunc(fixes[start:], sameNumber)...)
 		if len(fixes) > limit {
 			return slices.Clip(fixes[:limit]), true, nil
 		}
 	}
 	return fixes, false, nil
+}
+
+// inOrder appends a day's fixes with from <= time <= to, in the order of time and each number once.
+func (f *Fleet) inOrder(ctx context.Context, unit UnitID, day Day, from, to time.Time, fixes []TrackFix) ([]TrackFix, error) {
+	start := len(fixes)
+	err := f.eachBatch(ctx, unit, day, from, func(b track.Batch) {
+		for i := range b.Fixes {
+			if t := b.Fixes[i].Time; !t.Before(from) && !t.After(to) {
+				fixes = append(fixes, TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]})
+			}
+		}
+	})
+	sortFixes(fixes[start:])
+	return append(fixes[:start], slices.CompactFunc(fixes[start:], sameNumber)...), err
 }
 
 func sameNumber(a, b TrackFix) bool { return a.Series == b.Series && a.Seq == b.Seq }

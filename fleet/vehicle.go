@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"dipper/fleet/cell"
+	"dipper/fleet/journey"
 	"dipper/geofence"
 	"dipper/positioning"
 	"dipper/positioning/track"
@@ -36,9 +37,10 @@ type vehicle struct {
 	last        TrackFix       // the newest fix that counts, in TrackFix.compare's order the first of its time; Seq 0: none
 	cell        cell.ID        // of last
 	ledger      geofence.State // after last
-	checkpoints []checkpoint   // ledgers at earlier times, ascending
-	cut         bool           // retention dropped fixes that count; then
-	cutMs       int64          // Unix milliseconds: the store has all fixes that count and are later
+	odometer    journey.Odometer
+	checkpoints []checkpoint // ledgers and odometers at earlier times, ascending
+	cut         bool         // retention dropped fixes that count; then
+	cutMs       int64        // Unix milliseconds: the store has all fixes that count and are later
 }
 
 // seriesRanges is which numbers of a series are held.

@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"dipper/fleet/cell"
+	"dipper/fleet/journey"
 	"dipper/geofence"
 	"dipper/positioning"
 	"dipper/positioning/track"
 )
 
-// A stored vehicle state, about 130 bytes and 48 for each checkpoint (TestStateSize). Numbers are uvarints unless said otherwise;
+// A stored vehicle state, about 150 bytes and 65 for each checkpoint (TestStateSize). Numbers are uvarints unless said otherwise;
 // "behind its length" is a uvarint and that many bytes.
 //
-//	version            1 byte, 2; states of version 1 are read as well
+//	version            1 byte, 3; states of versions 1 and 2 are read as well, and their odometer begins at 0
 //	series             count, then for each: series, and the ranges as track.AppendRanges writes them
 //	forgotten          how many series were forgotten (from version 2)
 //	last               1 byte: 0 none, 1 there, 2 there and retention dropped fixes (from version 2); then
@@ -24,12 +25,14 @@ import (
 //	    cell           8 bytes, little-endian
 //	    fix            one batch of one fix, as track.AppendBatch writes it
 //	ledger             behind its length, as geofence.State.AppendBinary writes it
+//	odometer           behind its length, as journey.Odometer.AppendBinary writes it, based on the last fix (from version 3)
 //	checkpoints        count, then for each, the newest first:
 //	    pin            1 byte
 //	    age            milliseconds before the checkpoint, or the last fix, that is told before it
 //	    same           how many bytes at its end are those of the ledger told before it: the open visits
 //	    head           behind its length: the bytes before them
-const vehicleVersion = 2
+//	    odometer       behind its length, based on the checkpoint (from version 3)
+const vehicleVersion = 3
 
 // What the byte before the last fix says.
 const (
@@ -67,6 +70,7 @@ func appendVehicle(dst []byte, v *vehicle) ([]byte, error) {
 	var buf [256]byte
 	ledger := v.ledger.AppendBinary(buf[:0])
 	dst = appendSized(dst, ledger)
+	dst = appendSized(dst, v.odometer.AppendBinary(nil, v.last.Fix.Time))
 	return appendCheckpoints(dst, v.checkpoints, v.last.Fix.Time.UnixMilli(), ledger), nil
 }
 
@@ -79,6 +83,7 @@ func appendCheckpoints(dst []byte, checkpoints []checkpoint, ms int64, before []
 		dst = binary.AppendUvarint(dst, uint64(ms-c.ms))
 		dst = binary.AppendUvarint(dst, uint64(same))
 		dst = appendSized(dst, c.ledger[:len(c.ledger)-same])
+		dst = appendSized(dst, c.odometer)
 		ms, before = c.ms, c.ledger
 	}
 	return dst
@@ -126,7 +131,12 @@ func decodeVehicle(state []byte) (vehicle, error) {
 	if !v.ledger.Time().IsZero() != (v.last.Seq != 0) || v.last.Seq != 0 && !v.ledger.Time().Equal(v.last.Fix.Time) {
 		return vehicle{}, fmt.Errorf("%w: ledger at %v, last fix at %v", ErrStored, v.ledger.Time(), v.last.Fix.Time)
 	}
-	v.readCheckpoints(&r, ledger)
+	if version > 2 {
+		if v.odometer, err = journey.DecodeOdometer(r.bytes(), v.last.Fix.Time); err != nil {
+			return vehicle{}, fmt.Errorf("%w: %w", ErrStored, err)
+		}
+	}
+	v.readCheckpoints(&r, ledger, version)
 	if r.bad || len(r.src) > 0 {
 		return vehicle{}, fmt.Errorf("%w: checkpoints cut off, or bytes behind them", ErrStored)
 	}
@@ -173,7 +183,7 @@ func (v *vehicle) readLast(r *byteReader, version byte) error {
 	return nil
 }
 
-func (v *vehicle) readCheckpoints(r *byteReader, before []byte) {
+func (v *vehicle) readCheckpoints(r *byteReader, before []byte, version byte) {
 	n := r.count()
 	if n == 0 {
 		return
@@ -185,6 +195,10 @@ func (v *vehicle) readCheckpoints(r *byteReader, before []byte) {
 		age := r.uvarint()
 		same := r.uvarint()
 		head := r.bytes()
+		c.odometer = unseenOdometer
+		if version > 2 {
+			c.odometer = r.bytes()
+		}
 		if r.bad || same > uint64(len(before)) || age > math.MaxInt64/4 || v.last.Seq == 0 {
 			r.bad = true
 			return
@@ -195,6 +209,9 @@ func (v *vehicle) readCheckpoints(r *byteReader, before []byte) {
 		ms, before = c.ms, c.ledger
 	}
 }
+
+// unseenOdometer is one that begins to count, in a state from before there were any.
+var unseenOdometer = new(journey.Odometer).AppendBinary(nil, time.Time{})
 
 // timeOfMs is a time from Unix milliseconds.
 func timeOfMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

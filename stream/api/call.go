@@ -184,6 +184,25 @@ func (c *call) instant(name string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
+// span reads the parameters from and to, and takes what is given where one is missing.
+func (c *call) span(first, last time.Time) (from, to time.Time, err error) {
+	from, err1 := c.instant("from")
+	to, err2 := c.instant("to")
+	if err := errors.Join(err1, err2); err != nil {
+		return from, to, err
+	}
+	if from.IsZero() {
+		from = first
+	}
+	if to.IsZero() {
+		to = last
+	}
+	if to.Before(from) {
+		return from, to, &stream.InputError{Field: "to", Reason: "is before from"}
+	}
+	return from, to, nil
+}
+
 // recorder notes the status of an answer.
 type recorder struct {
 	http.ResponseWriter

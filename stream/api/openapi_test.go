@@ -144,6 +144,7 @@ func TestEveryRouteKeepsTheContract(t *testing.T) {
 		"/api/v1/units/鲁B12345", "/api/v1/units/never-sent",
 		"/api/v1/units/鲁B12345/track", "/api/v1/units/鲁B12345/track?limit=2", "/api/v1/units/never-sent/track",
 		"/api/v1/units/鲁B12345/track?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00%2B08:00",
+		"/api/v1/units/鲁B12345/trips", "/api/v1/units/never-sent/trips?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
 		"/api/v1/units/鲁B12345/completeness", "/api/v1/units/never-sent/completeness",
 		"/api/v1/fences", "/api/v1/fences/gate-1", "/api/v1/fences/round", "/api/v1/fences/way",
 		"/api/v1/fences/round/inside", "/api/v1/fences/gate-1/inside",

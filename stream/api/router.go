@@ -28,6 +28,7 @@ func routes() []route {
 		{"POST", v1 + "/units", administer, (*Server).addUnit},
 		{"GET", v1 + "/units/{id}", watch, (*Server).unit},
 		{"GET", v1 + "/units/{id}/track", watch, (*Server).track},
+		{"GET", v1 + "/units/{id}/trips", watch, (*Server).trips},
 		{"GET", v1 + "/units/{id}/completeness", watch, (*Server).completeness},
 		{"GET", v1 + "/units/{id}/settings", steerUnits, (*Server).settings},
 		{"PUT", v1 + "/units/{id}/settings", steerUnits, (*Server).putSettings},

@@ -2,7 +2,7 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -12,7 +12,6 @@ import (
 
 	"dipper/fleet"
 	"dipper/positioning"
-	"dipper/stream"
 )
 
 // Sizes of answers.
@@ -139,6 +138,7 @@ func (s *Server) unit(c *call) error {
 		body = append(body, ',')
 		body = appendFix(body, uint64(v.Position.Series), v.Position.Seq, v.Fix)
 		body = body[:len(body)-1]
+		body = fmt.Appendf(body, `,"odometer_m":%.3f,"odometer_estimated_m":%.3f`, v.OdometerM, v.OdometerEstimatedM)
 	}
 	body = append(body, `,"visits":`...)
 	body = append(body, visits...)
@@ -168,16 +168,9 @@ func (s *Server) track(c *call) error {
 	if err != nil {
 		return err
 	}
-	from, err1 := c.instant("from")
-	to, err2 := c.instant("to")
-	if err := errors.Join(err1, err2); err != nil {
+	from, to, err := c.span(time.Time{}, endOfTime)
+	if err != nil {
 		return err
-	}
-	if to.IsZero() {
-		to = endOfTime
-	}
-	if to.Before(from) {
-		return &stream.InputError{Field: "to", Reason: "is before from"}
 	}
 	fixes, truncated, err := s.cfg.Fleet.Track(c.ctx, id, from, to, limit)
 	if err != nil {
