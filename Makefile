@@ -12,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-go test-page test-browser build agent-all page lint bench fuzz spool-year conformance clean tools-go tools-test
+.PHONY: help run test test-go test-page test-browser build agent-all page lint bench fuzz spool-year model conformance clean tools-go tools-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ fuzz: tools-go ## Every fuzz target for FUZZTIME, 30s if not said, one after the
 
 spool-year: tools-go ## A year of fixes at 1 Hz through the spool, read back one by one (make test does a month)
 	DIPPER_SPOOL_YEAR=1 $(GO) test ./receiver/spool -run TestYearReadsBackRight -count=1 -v
+
+# The same SEED makes the same runs.
+SEED ?= $(shell date +%s)
+model: tools-go ## 12,000 runs of two nodes with mishaps at every call of the store, against a model in memory (make test: 300)
+	RAPID_CHECKS=4000 $(GO) test ./fleet -run TestWhateverGoesWrongEndsAsTheModelSays -count=1 -v -rapid.seed=$(SEED)
 
 conformance: tools-go ## The decoder beside gpsd's own output, a line a recording (needs the shared recordings)
 	$(GO) test ./positioning -run AgreesWithGPSD -count=1 -v

@@ -66,8 +66,8 @@ func TestAnyArrivalEndsTheSameOnDisk(t *testing.T) {
 		})
 		serve(func(f *fleet.Fleet, store fleet.Store) {
 			send(f, s.arrival[half:])
-			look(t, f, store).check(t, expect(t, s.fixes, indexOf(f)))
-			checkLog(t, f, store)
+			look(t, testUnit, f, store).check(t, expect(t, testUnit, s.fixes, indexOf(f)))
+			checkLog(t, testUnit, f, store)
 		})
 	}
 }
