@@ -138,7 +138,11 @@ func (r *nodesRun) overtake(d *door) {
 
 // do asks a node for something until it is done, and starts nodes that died. The node is another one each time.
 func (r *nodesRun) do(first int, ask func(ctx context.Context, n *node) error) {
+	const tries = 100 // more than a plan has mishaps
 	for i := first; ; i++ {
+		if i > tries {
+			r.t.Fatal("it cannot be done, although nothing goes wrong any more")
+		}
 		r.start(i % 2)
 		n := r.nodes[i%2]
 		ctx, leave := context.WithCancel(context.Background())
