@@ -311,7 +311,7 @@ func drawEdits(t *rapid.T, fixes []fleet.TrackFix) []fenceEdit {
 // oldest is a fix from before all others, in a series of its own. When it comes last, everything is decided once more, by the fences
 // of that moment: what the others were decided by no longer matters.
 func oldest() fleet.TrackFix {
-	f := positioning.NewFix(testStart.AddDate(0, -9, 0), geo.Point{Lat: testPlace.Lat, Lon: testPlace.Lon - 1})
+	f := positioning.NewFix(testStart.AddDate(0, 0, -18), geo.Point{Lat: testPlace.Lat, Lon: testPlace.Lon - 1})
 	return fleet.TrackFix{Series: 1, Seq: 1, Fix: track.Quantize(f)}
 }
 

@@ -99,7 +99,7 @@ func drawTrack(t *rapid.T) []fleet.TrackFix {
 			case 0, 1:
 				f.Time = testNow.AddDate(0, 6, 0)
 			case 2: // its battery was dead
-				f.Time = testStart.AddDate(0, -6, 0).Add(time.Duration(seq) * time.Second)
+				f.Time = testStart.AddDate(0, 0, -15).Add(time.Duration(seq) * time.Second)
 			}
 		}
 		out = append(out, fleet.TrackFix{Series: series, Seq: seq, Fix: track.Quantize(f)})
@@ -171,7 +171,9 @@ func expect(t tb, unit fleet.UnitID, fixes []fleet.TrackFix, ix *geofence.Index)
 	var odometer journey.Odometer
 	diary := journey.NewDiary(journey.Config{})
 	for _, x := range o.track {
-		diary.Add(uint32(x.Series), uint64(x.Seq), x.Fix)
+		if x.Fix.Time.Before(testNow.AddDate(0, 1, 0)) { // nobody asks about the days beyond
+			diary.Add(uint32(x.Series), uint64(x.Seq), x.Fix)
+		}
 		if x.Fix.Verdict != positioning.Accepted {
 			continue
 		}
@@ -230,7 +232,7 @@ func look(t tb, unit fleet.UnitID, f *fleet.Fleet, store fleet.Store) outcome {
 		t.Fatal(err)
 	}
 	o.last, o.visits, o.metres = v.Position, v.Visits, v.OdometerM
-	if o.report, err = f.Journey(ctx, unit, fleet.JourneyQuery{From: testStart.AddDate(-1, 0, 0), To: testNow}); err != nil {
+	if o.report, err = f.Journey(ctx, unit, fleet.JourneyQuery{From: testStart.AddDate(0, 0, -20), To: testNow}); err != nil {
 		t.Fatal(err)
 	}
 	records, err := store.UnitEvents(ctx, unit, time.Time{})
@@ -400,9 +402,10 @@ func TestTwoNodesOnOneStore(t *testing.T) {
 		putFences(t, a.Fleet)
 		b := run(t, fleet.Config{Store: store})
 		defer b.stop()
+		arrivals := [][]track.Batch{drawArrival(rt, fixes), drawArrival(rt, fixes)}
 		var sending sync.WaitGroup
-		for _, node := range []running{a, b} {
-			arrival := drawArrival(rt, fixes)
+		for i, node := range []running{a, b} {
+			arrival := arrivals[i]
 			for part := range slices.Chunk(arrival, len(arrival)/2+1) {
 				sending.Go(func() {
 					for _, batch := range part {
