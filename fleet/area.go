@@ -32,3 +32,8 @@ func (a *Area) isBox() bool { return a.shape.Kind() == geofence.NoShape }
 func (a *Area) contains(p geo.Point) bool {
 	return a.box.Contains(p) && (a.isBox() || a.shape.Contains(p))
 }
+
+// meets reports whether the straight way from p to q has a place in the area.
+func (a *Area) meets(p, q geo.Point) bool {
+	return a.box.Meets(p, q) && (a.isBox() || a.shape.Meets(p, q))
+}

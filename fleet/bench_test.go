@@ -173,3 +173,40 @@ func BenchmarkJourney(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWasHere is what it takes to look through the tracks of 500 units, a day of each with a fix each 30 s, for who was in a yard
+// within ten minutes and within the day.
+func BenchmarkWasHere(b *testing.B) {
+	const units, fixes = 500, 2880
+	f := run(b, fleet.Config{Store: openEmbedded(b)})
+	defer f.stop()
+	start := testStart.Truncate(24 * time.Hour)
+	for u := range units {
+		for i := 0; i < fixes; i += 60 {
+			batch := track.Batch{Series: 1e9, First: track.Seq(i + 1)}
+			for k := range 60 {
+				x := benchFix(u, track.Seq(i+k+1))
+				x.Time = start.Add(time.Duration(i+k) * 30 * time.Second)
+				batch.Fixes = append(batch.Fixes, x)
+			}
+			if err := f.Accept(b.Context(), fleet.UnitID(fmt.Sprintf("u%d", u)), batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	area, err := fleet.BoxArea(geo.Box{West: 120.05, South: 36.009, East: 120.051, North: 36.011})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, window := range []time.Duration{10 * time.Minute, 20 * time.Hour} {
+		b.Run("window="+window.String(), func(b *testing.B) {
+			for b.Loop() {
+				r, err := f.WasHere(b.Context(), fleet.WasHereQuery{Area: area, From: start.Add(2 * time.Hour), To: start.Add(2*time.Hour + window), Limit: units})
+				if err != nil || r.Left > 0 {
+					b.Fatal(r, err)
+				}
+			}
+			b.ReportMetric(float64(b.N*units)/b.Elapsed().Seconds(), "units/s")
+		})
+	}
+}

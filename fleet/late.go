@@ -115,7 +115,7 @@ func (f *Fleet) restart(unit UnitID, old *vehicle, d *decision, fresh []TrackFix
 
 // fixesOf appends the stored fixes of a day that count, from a time on, in no order.
 func (f *Fleet) fixesOf(ctx context.Context, unit UnitID, day Day, from time.Time, dst []TrackFix) ([]TrackFix, error) {
-	err := f.eachBatch(ctx, unit, day, from, func(b track.Batch) {
+	_, err := f.eachBatch(ctx, unit, day, from, endOfTime, func(b track.Batch) {
 		for i := range b.Fixes {
 			x := TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]}
 			if x.counts() && !x.Fix.Time.Before(from) {
@@ -126,24 +126,29 @@ func (f *Fleet) fixesOf(ctx context.Context, unit UnitID, day Day, from time.Tim
 	return dst, err
 }
 
-// eachBatch gives the stored batches of a day in the order in which they were committed, but those of which all is older than a time.
-func (f *Fleet) eachBatch(ctx context.Context, unit UnitID, day Day, from time.Time, fn func(track.Batch)) error {
+// endOfTime is later than any fix.
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)
+
+// eachBatch gives the stored batches of a day in the order in which they were committed, but those of which all is older than one
+// time or newer than another. read is how many bytes the day has.
+func (f *Fleet) eachBatch(ctx context.Context, unit UnitID, day Day, from, to time.Time, fn func(track.Batch)) (read int, err error) {
 	data, err := f.store.Track(ctx, unit, day)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	read = len(data)
 	for len(data) > 0 {
-		_, newest, size, err := track.BatchTimes(data)
-		if err == nil && newest.Before(from) {
+		oldest, newest, size, err := track.BatchTimes(data)
+		if err == nil && (newest.Before(from) || oldest.After(to)) {
 			data = data[size:]
 			continue
 		}
 		b, rest, err := track.DecodeBatch(data)
 		if err != nil {
-			return fmt.Errorf("%w: track of %s, day %d, %d bytes before its end: %w", ErrStored, unit, day, len(data), err)
+			return read, fmt.Errorf("%w: track of %s, day %d, %d bytes before its end: %w", ErrStored, unit, day, len(data), err)
 		}
 		fn(b)
 		data = rest
 	}
-	return nil
+	return read, nil
 }

@@ -21,7 +21,7 @@ func (f *Fleet) rebuild(ctx context.Context, unit UnitID) (vehicle, error) {
 	var fixes []TrackFix
 	for _, day := range days {
 		fixes = fixes[:0]
-		err := f.eachBatch(ctx, unit, day, time.Time{}, func(b track.Batch) {
+		_, err := f.eachBatch(ctx, unit, day, time.Time{}, endOfTime, func(b track.Batch) {
 			v.hold(b.Series, track.Range{First: b.First, Last: b.Last()})
 			for i := range b.Fixes {
 				if x := (TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]}); x.counts() {

@@ -27,7 +27,7 @@ func (f *Fleet) Track(ctx context.Context, id UnitID, from, to time.Time, limit 
 		if day < DayOf(from) || day > DayOf(to) {
 			continue
 		}
-		if fixes, err = f.inOrder(ctx, id, day, from, to, fixes); err != nil {
+		if fixes, _, err = f.inOrder(ctx, id, day, from, to, fixes); err != nil {
 			return nil, false, fmt.Errorf("track of %s: %w", id, err)
 		}
 		if len(fixes) > limit {
@@ -37,10 +37,10 @@ func (f *Fleet) Track(ctx context.Context, id UnitID, from, to time.Time, limit 
 	return fixes, false, nil
 }
 
-// inOrder appends a day's fixes with from <= time <= to, in the order of time and each number once.
-func (f *Fleet) inOrder(ctx context.Context, unit UnitID, day Day, from, to time.Time, fixes []TrackFix) ([]TrackFix, error) {
+// inOrder appends a day's fixes with from <= time <= to, in the order of time and each number once. read is how many bytes the day has.
+func (f *Fleet) inOrder(ctx context.Context, unit UnitID, day Day, from, to time.Time, fixes []TrackFix) (_ []TrackFix, read int, err error) {
 	start := len(fixes)
-	err := f.eachBatch(ctx, unit, day, from, func(b track.Batch) {
+	read, err = f.eachBatch(ctx, unit, day, from, to, func(b track.Batch) {
 		for i := range b.Fixes {
 			if t := b.Fixes[i].Time; !t.Before(from) && !t.After(to) {
 				fixes = append(fixes, TrackFix{Series: b.Series, Seq: b.First + track.Seq(i), Fix: b.Fixes[i]})
@@ -48,7 +48,7 @@ func (f *Fleet) inOrder(ctx context.Context, unit UnitID, day Day, from, to time
 		}
 	})
 	sortFixes(fixes[start:])
-	return append(fixes[:start], slices.CompactFunc(fixes[start:], sameNumber)...), err
+	return append(fixes[:start], slices.CompactFunc(fixes[start:], sameNumber)...), read, err
 }
 
 func sameNumber(a, b TrackFix) bool { return a.Series == b.Series && a.Seq == b.Seq }

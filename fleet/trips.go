@@ -51,7 +51,7 @@ func (f *Fleet) Journey(ctx context.Context, id UnitID, q JourneyQuery) (journey
 		if day < DayOf(from) || day > DayOf(to) {
 			continue
 		}
-		if fixes, err = f.inOrder(ctx, id, day, from, to, fixes[:0]); err != nil {
+		if fixes, _, err = f.inOrder(ctx, id, day, from, to, fixes[:0]); err != nil {
 			return journey.Report{}, fmt.Errorf("journey of %s: %w", id, err)
 		}
 		for i := range fixes {

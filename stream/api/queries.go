@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"dipper/fleet"
 	"dipper/geofence"
@@ -15,6 +16,7 @@ import (
 const (
 	defaultNearest = 10
 	mostNearest    = 1000
+	mostWasHere    = 10_000
 )
 
 // unitsWithin answers which units are in a shape.
@@ -88,6 +90,67 @@ func (s *Server) nearest(c *call) error {
 	return c.reply(http.StatusOK, struct {
 		Units []nearUnit `json:"units"`
 	}{units})
+}
+
+// presenceBody is a unit that was in an area.
+type presenceBody struct {
+	ID    fleet.UnitID `json:"id"`
+	Name  string       `json:"name,omitempty"`
+	Kind  string       `json:"kind,omitempty"`
+	First *string      `json:"first"`
+	Last  *string      `json:"last"`
+	Fixes int          `json:"fixes"`
+}
+
+// wasHere answers a page of who was in the box of the parameter bbox (GET) or in the shape of the body (POST) between two times.
+func (s *Server) wasHere(c *call) error {
+	q, err := c.wasHereQuery()
+	if err != nil {
+		return err
+	}
+	found, err := s.cfg.Fleet.WasHere(c.ctx, q)
+	if err != nil {
+		return err
+	}
+	units := make([]presenceBody, len(found.Units))
+	for i, p := range found.Units {
+		units[i] = presenceBody{ID: p.Unit, First: instantOf(p.First), Last: instantOf(p.Last), Fixes: p.Fixes}
+		units[i].Name, units[i].Kind = s.cfg.Hub.Label(p.Unit)
+	}
+	return c.reply(http.StatusOK, struct {
+		Units    []presenceBody `json:"units"`
+		Next     fleet.UnitID   `json:"next,omitempty"`
+		Examined int            `json:"examined"`
+		Left     int            `json:"left"`
+	}{units, found.Next, found.Examined, found.Left})
+}
+
+func (c *call) wasHereQuery() (q fleet.WasHereQuery, err error) {
+	if q.Limit, err = c.limit(mostWasHere, mostWasHere); err != nil {
+		return q, err
+	}
+	for _, name := range []string{"from", "to"} {
+		if c.r.URL.Query().Get(name) == "" {
+			return q, &stream.InputError{Field: name, Reason: "missing"}
+		}
+	}
+	if q.From, q.To, err = c.span(time.Time{}, time.Time{}); err != nil {
+		return q, err
+	}
+	q.After = fleet.UnitID(c.r.URL.Query().Get("after"))
+	if c.r.Method == http.MethodPost {
+		q.Area, err = c.shape()
+		return q, err
+	}
+	box, given, err := c.box()
+	if err == nil && !given {
+		err = &stream.InputError{Field: "bbox", Reason: "missing"}
+	}
+	if err != nil {
+		return q, err
+	}
+	q.Area, err = fleet.BoxArea(box)
+	return q, err
 }
 
 // number reads a parameter; 0 where there is none.

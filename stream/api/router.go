@@ -39,6 +39,8 @@ func routes() []route {
 
 		{"POST", v1 + "/query/within", watch, (*Server).unitsWithin},
 		{"GET", v1 + "/query/nearest", watch, (*Server).nearest},
+		{"GET", v1 + "/query/was-here", watch, (*Server).wasHere},
+		{"POST", v1 + "/query/was-here", watch, (*Server).wasHere},
 
 		{"GET", v1 + "/fences", watch, (*Server).listFences},
 		{"GET", v1 + "/fences/{id}", watch, (*Server).fence},
