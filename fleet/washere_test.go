@@ -108,7 +108,7 @@ func TestWasHereAgreesWithLookingAtEachMoment(t *testing.T) {
 		}
 		wide := box
 		wide.West, wide.East = box.West-1e-6, box.East+1e-6
-		sure, maybe := thereAtAnyMoment(expect(t, fixes, indexOf(f.Fleet)).track, box, from, to), thereAtAnyMoment(fixes, wide, from, to)
+		sure, maybe := thereAtAnyMoment(expect(t, testUnit, fixes, indexOf(f.Fleet)).track, box, from, to), thereAtAnyMoment(fixes, wide, from, to)
 		switch got := len(r.Units) == 1; {
 		case sure && !got:
 			rt.Fatalf("was not there, looking says it was: %+v", r)
