@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"fleet":                     {"positioning/...", "geofence", "fleet/cell", "fleet/journey"},
 	"fleet/embedstore":          {"fleet", "fleet/cell", "positioning/geo"},
 	"fleet/redisstore":          {"fleet", "fleet/cell", "positioning/geo"},
+	"fleet/archive":             {"fleet", "geofence", "positioning", "positioning/track"},
 	"fleet/backup":              {"fleet"},
 	"fleet/storetest":           {"fleet/...", "positioning/geo"},
 	"fleet/storetest/redistest": {},
@@ -46,6 +47,7 @@ var onlyIn = map[string][]string{
 	"github.com/uber/h3-go/v4":      {"fleet/cell"},
 	"github.com/redis/go-redis/v9":  {"fleet/redisstore", "fleet/storetest/redistest"},
 	"github.com/cockroachdb/pebble": {"fleet/embedstore"},
+	"github.com/parquet-go/":        {"fleet/archive"},
 	"github.com/klauspost/compress": {"fleet/backup"},
 	"github.com/tarm/serial":        {"receiver"},
 	"github.com/adrianmo/go-nmea":   {"positioning/nmea"},
@@ -82,7 +84,7 @@ func TestImportsFollowTheWayOfAFix(t *testing.T) {
 func TestAgentReachesNoServer(t *testing.T) {
 	for _, p := range listPackages(t, "dipper/cmd/dipper-agent") {
 		for _, dep := range p.Deps {
-			for _, banned := range []string{"github.com/uber/h3-go", "github.com/redis/", "github.com/prometheus/", "github.com/cockroachdb/", "dipper/fleet", "dipper/stream"} {
+			for _, banned := range []string{"github.com/uber/h3-go", "github.com/redis/", "github.com/prometheus/", "github.com/cockroachdb/", "github.com/parquet-go/", "dipper/fleet", "dipper/stream"} {
 				if strings.HasPrefix(dep, banned) {
 					t.Errorf("dipper-agent reaches %s", dep)
 				}
