@@ -101,7 +101,7 @@ func fixNo(i int, at time.Time) positioning.Fix {
 	return track.Quantize(f)
 }
 
-// drive sends fixes from ≤ i < to of each unit, a fix in 2 minutes, in shuffled batches of ten.
+// drive sends fixes from ≤ i < to of each unit, a fix in 4 minutes, in shuffled batches of ten.
 func drive(t testing.TB, f *fleet.Fleet, from, to int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, uint64(from)))
@@ -110,7 +110,7 @@ func drive(t testing.TB, f *fleet.Fleet, from, to int) {
 		for i := from; i < to; i += 10 {
 			b := track.Batch{Series: track.Series(start.Unix()), First: track.Seq(i + 1)}
 			for k := i; k < min(to, i+10); k++ {
-				b.Fixes = append(b.Fixes, fixNo(k, start.Add(time.Duration(k)*2*time.Minute)))
+				b.Fixes = append(b.Fixes, fixNo(k, start.Add(time.Duration(k)*4*time.Minute)))
 			}
 			batches = append(batches, b)
 		}
@@ -130,7 +130,7 @@ func populate(t testing.TB, s fleet.Store) {
 		if _, _, err := f.PutFence(t.Context(), "yard", []byte(yard)); err != nil {
 			t.Fatal(err)
 		}
-		for i := 0; i < 1200; i += 100 {
+		for i := 0; i < 600; i += 100 {
 			drive(t, f, i, i+20)
 			drive(t, f, i+30, i+100)
 		}
@@ -140,7 +140,7 @@ func populate(t testing.TB, s fleet.Store) {
 func late(t testing.TB, s fleet.Store) {
 	t.Helper()
 	with(t, s, func(f *fleet.Fleet) {
-		for i := 0; i < 1200; i += 100 {
+		for i := 0; i < 600; i += 100 {
 			drive(t, f, i+20, i+30)
 		}
 	})
@@ -148,7 +148,7 @@ func late(t testing.TB, s fleet.Store) {
 
 func run(t testing.TB, s fleet.Store, dir string, before fleet.Day) Result {
 	t.Helper()
-	r, err := Run(t.Context(), Config{Store: s, Dir: dir, Before: before, PartRows: 700})
+	r, err := Run(t.Context(), Config{Store: s, Dir: dir, Before: before, PartRows: 350})
 	if err != nil {
 		t.Fatal(err)
 	}
