@@ -210,3 +210,35 @@ func BenchmarkWasHere(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkNearest is the nearest ten of 20,000 units, in the middle of a port where 5,000 of them are and far from all.
+func BenchmarkNearest(b *testing.B) {
+	const units = 20_000
+	f := run(b, fleet.Config{Store: openEmbedded(b)})
+	defer f.stop()
+	var sending sync.WaitGroup
+	for s := range 64 {
+		sending.Go(func() {
+			for u := s; u < units; u += 64 {
+				p := geo.Point{Lat: 30 + float64(u%141)*0.07, Lon: 110 + float64(u%137)*0.1}
+				if u%4 == 0 { // in the port
+					p = geo.Point{Lat: 36 + float64(u%401)*1e-4, Lon: 120.2 + float64(u%397)*1e-4}
+				}
+				batch := track.Batch{Series: 1e9, First: 1, Fixes: []positioning.Fix{positioning.NewFix(testStart, p)}}
+				if err := f.Accept(b.Context(), fleet.UnitID(fmt.Sprintf("u%d", u)), batch); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	sending.Wait()
+	for name, p := range map[string]geo.Point{"port": {Lat: 36.02, Lon: 120.22}, "desert": {Lat: 40, Lon: 90}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if near, err := f.Nearest(b.Context(), p, 10, 0); err != nil || len(near) != 10 {
+					b.Fatal(near, err)
+				}
+			}
+		})
+	}
+}

@@ -1,8 +1,8 @@
 // Package fleet is the centre's model: which units there are, where each was when, and who visited which fence. A batch of
 // numbered fixes comes in by Accept and is durable when that returns nil; everything else reads.
 //
-//   - Fleet is the service's one entrance. Accept decides what a batch changes and commits it as one Step; UnitsIn, Unit, Track,
-//     Completeness, Inside and Events answer; PutFence and RegisterUnit change what is configured.
+//   - Fleet is the service's one entrance. Accept decides what a batch changes and commits it as one Step; UnitsIn, Nearest,
+//     WasHere, Unit, Track, Journey, Completeness, Inside and Events answer; PutFence and RegisterUnit change what is configured.
 //   - Store is what keeps it all. There are two, embedstore and redisstore, with one suite of tests, storetest.
 //
 // # Deciding

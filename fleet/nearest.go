@@ -88,8 +88,8 @@ func (s *nearestSearch) circle(ctx context.Context, circleM float64) error {
 		}
 	}
 	slices.SortFunc(rings, func(a, b ring) int { return cmp.Or(cmp.Compare(a.atLeast, b.atLeast), cmp.Compare(a.cell, b.cell)) })
-	const cellsAtFirst = 16 // those around the place: in a port they hold more than is asked for
-	for n := cellsAtFirst; len(rings) > 0; n = cellsAtATime {
+	const atFirst, growth = 1, 6 // in a port the cell of the place alone holds more than is asked for
+	for n := atFirst; len(rings) > 0; n = min(n*growth, cellsAtATime) {
 		n = min(n, len(rings))
 		var cells []cell.ID
 		for _, r := range rings[:n] {

@@ -40,6 +40,22 @@ func TestParseShape(t *testing.T) {
 	}
 }
 
+func FuzzParseShape(f *testing.F) {
+	f.Add([]byte(polygon(squareRing)))
+	f.Add([]byte(feature(`{"type":"Point","coordinates":[120,36]}`, `"radius_m":50`)))
+	f.Add([]byte(`{"type":"MultiPolygon","coordinates":[[[[179,-1],[-179,-1],[-179,1],[179,-1]]]]}`))
+	f.Add([]byte(`{"type":"Polygon"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := ParseShape(data, Limits{MaxVertices: 200, MaxBytes: 20_000})
+		var bad *InvalidError
+		if err != nil && (!errors.As(err, &bad) || bad.Reason == "") || err == nil && s.Kind() == NoShape {
+			t.Fatalf("%v, %#v", s.Kind(), err)
+		}
+		b := s.Box()
+		s.Meets(geo.Point{Lat: b.South, Lon: b.West}, geo.Point{Lat: b.North, Lon: b.East})
+	})
+}
+
 // A way with a place in the shape meets it, and one that keeps away from it does not.
 func TestMeetsAgreesWithPlacesOnTheWay(t *testing.T) {
 	c := func(x, y float64) geo.Point { return offset(yardCenter, x, y) }

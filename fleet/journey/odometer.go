@@ -8,17 +8,16 @@ import (
 	"dipper/positioning/geo"
 )
 
-// The rules of standing and moving. Source: reference on fix filtering, static hold; the same as positioning.Hold's, which
-// works on board where each second has a fix.
+// The rules of standing and moving are those of positioning's Hold and Gate, which work on board where each second has a fix.
 const (
-	StandMps      = 0.5 // below this a fix stands still
-	MoveMps       = 1.5 // above this a fix is a sign of motion
-	StandRadiusM  = 25  // farther from where the vehicle stands than this, and than three errors, a fix is a sign of motion
+	StandMps      = positioning.DefaultHoldSpeedMps // below this a fix stands still
+	MoveMps       = positioning.DefaultMoveSpeedMps // above this a fix is a sign of motion
+	StandRadiusM  = positioning.DefaultHoldRadiusM  // farther from where the vehicle stands than this, and than three errors, a fix is a sign of motion
 	standErrors   = 3
-	maxStandM     = 100 // what a bad error estimate can excuse
-	MaxSpeedMps   = 50  // faster than this is a jump; positioning.DefaultMaxSpeedMps
-	jumpSlackM    = 30  // two fixes may lie as far apart whatever the time between them; positioning.DefaultJumpSlackM
-	signsOfMotion = 2   // in a row, or one fix with both: the vehicle moves
+	maxStandM     = 100                            // what a bad error estimate can excuse
+	MaxSpeedMps   = positioning.DefaultMaxSpeedMps // faster than this is a jump
+	jumpSlackM    = positioning.DefaultJumpSlackM  // two fixes may lie as far apart whatever the time between them
+	signsOfMotion = 2                              // in a row, or one fix with both: the vehicle moves
 
 	// unknownErrM stands in for a fix that does not know its error: HDOP 1 at 5 m a satellite, as geofence.UnknownErrM.
 	unknownErrM = 5
