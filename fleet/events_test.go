@@ -85,7 +85,7 @@ func TestTailEventsMissesNothing(t *testing.T) {
 	defer cancel()
 	enough := errors.New("enough")
 	after := fleet.Cursor(1)
-	err := f.TailEvents(ctx, after, func(entries []fleet.EventEntry) error {
+	err := f.TailEvents(ctx, fleet.LogPlace{Cursor: after}, func(entries []fleet.EventEntry) error {
 		for _, e := range entries {
 			if e.Cursor != after+1 {
 				t.Errorf("entry %d after %d", e.Cursor, after)
@@ -103,7 +103,7 @@ func TestTailEventsMissesNothing(t *testing.T) {
 	}
 	ended, stop := context.WithCancel(t.Context())
 	stop()
-	if err := f.TailEvents(ended, after+100, nil); !errors.Is(err, context.Canceled) {
+	if err := f.TailEvents(ended, fleet.LogPlace{Cursor: after}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("with an ended context: %v", err)
 	}
 }

@@ -108,6 +108,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return f.commits.run(ctx) })
 	g.Go(func() error { return f.followFences(ctx) })
+	g.Go(func() error { return f.followLosses(ctx) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("fleet: %w", err)
 	}

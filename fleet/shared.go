@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"dipper/fleet/cell"
 )
@@ -20,6 +21,9 @@ type SharedStore interface {
 	// LoadSettled is Load for a caller who tells a unit what is stored: what it gives is as durable as what Commit said nil for. Load
 	// may give a record whose commit failed because it did not become durable in time.
 	LoadSettled(ctx context.Context, unit UnitID) (Record, error)
+	// WaitLoss returns once Run has noticed that the store may have lost what it acknowledged, more often than seen times, and
+	// how often by now; or ctx's error.
+	WaitLoss(ctx context.Context, seen uint64) (now uint64, err error)
 	// Positions gives the last positions of those of the units that have one, in no order.
 	Positions(ctx context.Context, units []UnitID) ([]Position, error)
 }
@@ -63,6 +67,28 @@ func (f *Fleet) UnitsUnder(ctx context.Context, area cell.ID, fn func([]Position
 			return err
 		}
 		cells = cells[n:]
+	}
+	return nil
+}
+
+// followLosses reads the fences again when the store may have lost a change of them, until ctx ends.
+func (f *Fleet) followLosses(ctx context.Context) error {
+	store := f.Shared()
+	for seen := uint64(0); store != nil; {
+		now, err := store.WaitLoss(ctx, seen)
+		if err != nil {
+			return err
+		}
+		if err := f.refreshFences(ctx); err != nil {
+			f.log.Warn("fences cannot be read again", "retry", longestRetry, "error", err)
+			select {
+			case <-time.After(longestRetry):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
+		}
+		seen = now
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ var (
 	ErrUnavailable = errors.New("store unavailable")
 )
 
+// ErrLogWentBack: the event log lost its end, as Redis does that lost its last second, and what followed has the same numbers again.
+var ErrLogWentBack = errors.New("the event log went back")
+
 // ErrWentBack wraps ErrUnavailable: the store went back to an earlier state of a unit, as Redis does that lost its last second. Numbers
 // that were acknowledged are gone with it. Trying the batch again is not enough: the unit must say hello again, so that it
 // learns from Held what to send again.
@@ -133,6 +136,8 @@ type Cursor uint64
 // LogEntry is one event in the log of all units.
 type LogEntry struct {
 	Cursor Cursor
+	// Mark tells the entry from another that has got its number after the store lost the end of the log; 0 where that cannot be.
+	Mark uint64
 	EventRecord
 }
 
@@ -146,7 +151,8 @@ type EventStore interface {
 	EventCursor(ctx context.Context, id string) (Cursor, error)
 	// LastCursor is the newest entry's; 0 for an empty log.
 	LastCursor(ctx context.Context) (Cursor, error)
-	// WaitEvents returns nil soon after the log has an entry after the cursor, whichever node wrote it, or ctx's error.
+	// WaitEvents returns nil soon after the log has an entry after the cursor, whichever node wrote it, or has lost its end and stops
+	// before the cursor; or ctx's error.
 	WaitEvents(ctx context.Context, after Cursor) error
 }
 

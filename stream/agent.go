@@ -306,6 +306,9 @@ func (a *agent) labour() {
 		}
 		if err != nil {
 			a.countRefused(err)
+			if errors.Is(err, fleet.ErrWentBack) {
+				a.up.recall(a) // its neighbours have lost something too
+			}
 			a.end(err)
 		}
 	}

@@ -23,10 +23,12 @@ type feed struct {
 	entries []*feedEntry // ascending by cursor
 	low     fleet.Cursor // every event after low is in entries, up to high
 	high    fleet.Cursor
+	backs   []fleet.Cursor // where the log stood each time that it had lost its end
 }
 
 type feedEntry struct {
 	cursor fleet.Cursor
+	mark   uint64
 	size   int
 	text   *websocket.PreparedMessage
 }
@@ -38,6 +40,56 @@ func (f *feed) newest() fleet.Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.high
+}
+
+// place is where the feed goes on.
+func (f *feed) place() fleet.LogPlace {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.entries); n > 0 {
+		return f.entries[n-1].place()
+	}
+	return fleet.LogPlace{Cursor: f.high}
+}
+
+func (e *feedEntry) place() fleet.LogPlace { return fleet.LogPlace{Cursor: e.cursor, Mark: e.mark} }
+
+// places are those of all entries.
+func (f *feed) places() []fleet.LogPlace {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	places := make([]fleet.LogPlace, len(f.entries))
+	for i, e := range f.entries {
+		places[i] = e.place()
+	}
+	return places
+}
+
+// goBack forgets what is after a place that the log has lost its end to.
+func (f *feed) goBack(to fleet.Cursor) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.entries = slices.DeleteFunc(f.entries, func(e *feedEntry) bool { return e.cursor > to })
+	f.low, f.high = min(f.low, to), to
+	f.backs = append(f.backs, to)
+}
+
+// lostSince gives the place from which the log must be told anew to one who has seen so many of the times it went back, and how
+// many there are by now. at is where he stands.
+func (f *feed) lostSince(seen int, at fleet.Cursor) (from fleet.Cursor, times int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, to := range f.backs[seen:] {
+		at = min(at, to)
+	}
+	return at, len(f.backs)
+}
+
+// lastBack is where the log stood when it went back last. It did.
+func (f *feed) lastBack() fleet.Cursor {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.backs[len(f.backs)-1]
 }
 
 func (f *feed) add(entries []fleet.EventEntry) error {
@@ -70,7 +122,7 @@ func newFeedEntry(e fleet.EventEntry) (*feedEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &feedEntry{cursor: e.Cursor, size: len(text), text: m}, nil
+	return &feedEntry{cursor: e.Cursor, mark: e.Mark, size: len(text), text: m}, nil
 }
 
 // after gives up to limit events after a cursor. ok is false if the feed does not reach back that far.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"dipper/fleet"
 )
 
 // labelPause lets many registrations in a row become one reading of the list.
@@ -42,8 +44,25 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 func (h *Hub) followEvents(ctx context.Context) error {
 	return h.again(ctx, "events", func(ctx context.Context) error {
-		return h.fleet.TailEvents(ctx, h.feed.newest(), h.feed.add)
+		err := h.fleet.TailEvents(ctx, h.feed.place(), h.feed.add)
+		for errors.Is(err, fleet.ErrLogWentBack) {
+			h.log.Error("events that viewers were told are gone from the store; they are told anew from where it stands", "error", err)
+			if err = h.goBack(ctx); err == nil {
+				err = h.fleet.TailEvents(ctx, h.feed.place(), h.feed.add)
+			}
+		}
+		return err
 	})
+}
+
+// goBack finds out how far the log went back.
+func (h *Hub) goBack(ctx context.Context) error {
+	to, err := h.fleet.LastCommon(ctx, h.feed.places())
+	if err == nil {
+		h.metrics.logWentBack.Inc()
+		h.feed.goBack(to)
+	}
+	return err
 }
 
 // followLabels keeps the names of units as they are registered.

@@ -32,6 +32,8 @@ type Metrics struct {
 	events         prometheus.Counter
 	coalesced      prometheus.Counter
 	stalePositions prometheus.Counter
+	recalled       prometheus.Counter
+	logWentBack    prometheus.Counter
 	relayNodes     prometheus.Gauge
 	relayAreas     prometheus.Gauge
 	relayMessages  prometheus.Counter
@@ -70,6 +72,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		events:         counter("dipper_live_events_total", "Events sent to viewers."),
 		coalesced:      counter("dipper_live_coalesced_total", "Turns of viewers that were skipped because the viewer had not taken the turn before; the next has the newest state."),
 		stalePositions: counter("dipper_live_stale_positions_total", "Positions that came to the hub later than a newer one of the same unit."),
+		recalled:       counter("dipper_uplink_recalled_total", "Agents that were made to say hello again because the store may have lost acknowledged fixes."),
+		logWentBack:    counter("dipper_event_log_went_back_total", "Times that the store had lost the end of the event log. Viewers are told anew."),
 		relayNodes:     gauge("dipper_relay_nodes", "Other nodes of the service that this one hears."),
 		relayAreas:     gauge("dipper_relay_areas", "Areas (H3 cells of resolution 2) at which this node's viewers look."),
 		relayMessages:  counter("dipper_relay_messages_total", "Messages with positions sent to other nodes, one for each area about ten times a second."),
@@ -81,7 +85,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	r.MustRegister(m.uplinks, m.hellos, m.batches, m.fixes, m.refusedFixes, m.acks, m.throttled, m.retries, m.uplinkBytes,
 		m.reports, m.settingsReported, m.noticesShown, m.onboard, m.steered, m.steeredBytes,
 		m.viewers, m.viewersClosed, m.badRequests, m.frames, m.liveBytes, m.positions, m.events, m.coalesced, m.stalePositions,
-		m.relayNodes, m.relayAreas, m.relayMessages, m.relayTold, m.relayHeard, m.relayReads, m.relayBad)
+		m.recalled, m.logWentBack, m.relayNodes, m.relayAreas, m.relayMessages, m.relayTold, m.relayHeard, m.relayReads, m.relayBad)
 	return m
 }
 

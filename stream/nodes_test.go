@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,15 +25,17 @@ import (
 	"dipper/positioning"
 	"dipper/positioning/geo"
 	"dipper/positioning/track"
+	"dipper/receiver/uplink"
 )
 
-// station is one node of the service on a Redis: fleet and hub, and a server for viewers.
+// station is one node of the service on a Redis: fleet, hub and uplink, and a server for viewers and agents.
 type station struct {
-	t     testing.TB
-	hub   *Hub
-	fleet *fleet.Fleet
-	url   string
-	stop  func()
+	t      testing.TB
+	hub    *Hub
+	fleet  *fleet.Fleet
+	uplink *Uplink
+	url    string
+	stop   func()
 }
 
 func startStation(t testing.TB, redis string) *station {
@@ -50,13 +53,19 @@ func startStation(t testing.TB, redis string) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
+	up := NewUplink(UplinkConfig{Fleet: f, Log: log, Metrics: h.metrics})
 	ctx, cancel := context.WithCancel(context.Background())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return store.Run(ctx) })
 	g.Go(func() error { return f.Run(ctx) })
 	g.Go(func() error { return h.Run(ctx, f) })
+	g.Go(func() error { return up.Run(ctx) })
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h.Serve(w, r, Seat{JSON: true}); err != nil {
+		serve := func() error { return h.Serve(w, r, Seat{JSON: true}) }
+		if r.URL.Path == uplink.Path {
+			serve = func() error { return up.Serve(w, r) }
+		}
+		if err := serve(); err != nil {
 			f, _ := Explain(err)
 			http.Error(w, f.Message, f.Status)
 		}
@@ -73,7 +82,7 @@ func startStation(t testing.TB, redis string) *station {
 	})
 	t.Cleanup(stop)
 	await(t, "the hub", func() bool { return h.Ready() == nil })
-	return &station{t: t, hub: h, fleet: f, url: "ws" + strings.TrimPrefix(server.URL, "http"), stop: stop}
+	return &station{t: t, hub: h, fleet: f, uplink: up, url: "ws" + strings.TrimPrefix(server.URL, "http"), stop: stop}
 }
 
 // peers is how many other nodes the station hears.
@@ -112,6 +121,9 @@ type chart struct {
 	ws    *websocket.Conn
 	lat   map[string]float64 // of the units that are shown
 	ended bool               // a snapshot is complete
+
+	events map[string]string // by cursor
+	backs  int               // how often the log went back
 }
 
 func (s *station) look(request string) *chart {
@@ -142,7 +154,10 @@ func (c *chart) apply(data []byte) {
 			ID  string
 			Lat float64
 		}
-		IDs []string
+		IDs      []string
+		Cursor   string
+		ID       string
+		Revision int
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
 		c.t.Fatalf("%v in %s", err, data)
@@ -158,6 +173,22 @@ func (c *chart) apply(data []byte) {
 		}
 	case "snapshot_end":
 		c.ended = true
+	case "event":
+		if c.events == nil {
+			c.events = map[string]string{}
+		}
+		c.events[m.Cursor] = fmt.Sprintf("%s revision %d", m.ID, m.Revision)
+	case "events_back":
+		c.backs++
+		to, err := strconv.ParseUint(m.Cursor, 10, 64)
+		if err != nil {
+			c.t.Fatalf("%v in %s", err, data)
+		}
+		for cursor := range c.events {
+			if n, _ := strconv.ParseUint(cursor, 10, 64); n > to {
+				delete(c.events, cursor)
+			}
+		}
 	}
 }
 

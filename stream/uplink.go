@@ -52,7 +52,8 @@ type Uplink struct {
 	cfg      UplinkConfig
 	log      *slog.Logger
 	upgrader websocket.Upgrader
-	buffers  sync.Pool // *bytes.Buffer, for the message being read
+	buffers  sync.Pool     // *bytes.Buffer, for the message being read
+	recalls  chan struct{} // cap 1: recalled was raised
 	pushes   *fencePushes
 
 	mu       sync.Mutex // guards the following
@@ -62,6 +63,7 @@ type Uplink struct {
 	agents   map[*agent]struct{}
 	units    map[fleet.UnitID]*agent // the connection that counts, after its hello
 	arrivals uint64                  // connections so far
+	recalled uint64                  // those up to this one are to say hello again
 	running  sync.WaitGroup
 }
 
@@ -74,7 +76,8 @@ func NewUplink(cfg UplinkConfig) *Uplink {
 	setDefault(&cfg.FencesEvery, DefaultFencesEvery)
 	return &Uplink{
 		cfg: cfg, log: cfg.Log, pushes: newFencePushes(),
-		agents: map[*agent]struct{}{}, units: map[fleet.UnitID]*agent{},
+		recalls: make(chan struct{}, 1),
+		agents:  map[*agent]struct{}{}, units: map[fleet.UnitID]*agent{},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: agentWrite,
 			ReadBufferSize:   256, // an idle connection holds it; larger messages are read in pieces
@@ -94,6 +97,8 @@ func (u *Uplink) Run(ctx context.Context) error {
 	steering.Go(func() { u.watchNotices(ctx) })
 	steering.Go(func() { u.watchFences(ctx) })
 	steering.Go(func() { u.pushFences(ctx) })
+	steering.Go(func() { u.followLosses(ctx) })
+	steering.Go(func() { u.sendAway(ctx) })
 	defer steering.Wait()
 	u.mu.Lock()
 	u.open, u.work = true, work

@@ -61,6 +61,7 @@ type viewer struct {
 
 	events bool // wants events
 	cursor fleet.Cursor
+	backs  int  // how often the log went back that the viewer knows of
 	live   bool // has caught up with the feed once
 	lapsed bool // more events are at hand than the last turn told
 	pause  time.Time

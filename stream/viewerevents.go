@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"dipper/fleet"
 )
 
@@ -13,6 +15,7 @@ import (
 // from now.
 func (v *viewer) beginEvents(ctx context.Context, after string) error {
 	v.events, v.live, v.pause = true, false, time.Time{}
+	_, v.backs = v.hub.feed.lostSince(v.backs, 0)
 	newest := v.hub.feed.newest()
 	if after == "" {
 		v.cursor = newest
@@ -27,6 +30,9 @@ func (v *viewer) beginEvents(ctx context.Context, after string) error {
 	case err == nil && (notNumber != nil || fleet.Cursor(number) <= newest):
 		v.cursor = newest
 		return nil
+	case notNumber == nil && fleet.Cursor(number) > newest && v.backs > 0: // it has seen what the log lost
+		v.cursor = v.hub.feed.lastBack()
+		return v.sendEventsBack()
 	case err == nil, errors.Is(err, fleet.ErrNotFound):
 		v.cursor = newest
 		return v.sendError("not_found", "after", "no such event: events go on from now")
@@ -41,6 +47,9 @@ func (v *viewer) sendEvents(ctx context.Context, now time.Time) error {
 	v.lapsed = false
 	if !v.events || now.Before(v.pause) {
 		return nil
+	}
+	if err := v.goBack(); err != nil {
+		return err
 	}
 	if v.live && v.hub.feed.newest() > v.cursor+v.hub.cfg.EventLag {
 		return ErrTooSlow
@@ -75,6 +84,23 @@ func (v *viewer) sendEvent(e *feedEntry) error {
 		return &viewerGone{err}
 	}
 	return v.written(v.ws.WritePreparedMessage(e.text))
+}
+
+// goBack goes on from an earlier place if the log has lost what it had after it, and says so.
+func (v *viewer) goBack() error {
+	from, times := v.hub.feed.lostSince(v.backs, v.cursor)
+	v.backs = times
+	if from == v.cursor {
+		return nil
+	}
+	v.cursor = from
+	return v.sendEventsBack()
+}
+
+// sendEventsBack says that what the viewer knows of events after its cursor does not count: they are told anew.
+func (v *viewer) sendEventsBack() error {
+	text := strconv.AppendUint(append(v.out[:0], `{"type":"events_back","cursor":"`...), uint64(v.cursor), 10)
+	return v.send("events_back", websocket.TextMessage, append(text, `"}`...))
 }
 
 // storedEvents reads the log where the feed does not reach.

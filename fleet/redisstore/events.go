@@ -69,18 +69,28 @@ func decodeEntry(m redis.XMessage) (fleet.LogEntry, error) {
 	if err != nil {
 		return fleet.LogEntry{}, err
 	}
+	_, second, _ := strings.Cut(m.ID, "-")
+	mark, err := strconv.ParseUint(second, 10, 64)
+	if err != nil {
+		return fleet.LogEntry{}, err
+	}
 	for id, value := range m.Values { // the one field
 		text, _ := value.(string)
 		e, err := fleet.DecodeEventRecord([]byte(text))
 		e.ID = id
-		return fleet.LogEntry{Cursor: fleet.Cursor(n), EventRecord: e}, err
+		return fleet.LogEntry{Cursor: fleet.Cursor(n), Mark: mark, EventRecord: e}, err
 	}
 	return fleet.LogEntry{}, fleet.ErrStored
 }
 
 func streamID(n uint64) string { return strconv.FormatUint(n, 10) + "-0" }
 
-// streamNumber is the n of n-0.
+// afterID is the highest id that an entry n can have.
+func afterID(n uint64) string {
+	return strconv.FormatUint(n, 10) + "-" + strconv.FormatUint(math.MaxUint64, 10)
+}
+
+// streamNumber is the n of an id: n-0, or n-mark in the event log.
 func streamNumber(id string) (uint64, error) {
 	n, _, _ := strings.Cut(id, "-")
 	return strconv.ParseUint(n, 10, 64)

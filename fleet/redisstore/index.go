@@ -100,7 +100,7 @@ func (s *Store) carry(ctx context.Context, w work, failed func(owner int, err er
 		pieces = append(pieces, p)
 	}
 	for _, p := range w.log {
-		add(p, &s.scripts.log, []string{logStream, logIDs}, append([]any{s.cfg.EventCap}, p.args...))
+		add(p, &s.scripts.log, []string{logStream, logIDs}, append([]any{s.cfg.EventCap, s.nonce.Add(1)}, p.args...))
 	}
 	logged := len(calls)
 	for parent, p := range w.cells {

@@ -22,7 +22,7 @@ import (
 //	d:{p}            set     occupied working cells below p
 //	d                set     every p that ever was occupied: 41,162 at most
 //	i:fence          hash    unit → version of the step that opens the visit
-//	{e}:log          stream  n-0: event id → event
+//	{e}:log          stream  n-mark: event id → event
 //	{e}:ids          hash    event id → first entry, last entry, revisions in the log
 //	w:{tag}          string  empty: written before waiting for replicas
 //	g:{kind}         hash    document id → revision:data

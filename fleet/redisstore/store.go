@@ -42,6 +42,8 @@ type Store struct {
 	scripts scripts
 	nonce   atomic.Uint64 // names each step and document change, so that one sent twice is known again
 
+	losses losses
+
 	channelPrefix string // of what nodes say to each other
 
 	stepsPerCall int // the constant but in the benchmark that chose it
@@ -86,6 +88,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{cfg: cfg, client: client, scripts: sc, stepsPerCall: stepsPerCall, tails: map[string]*tail{}}
+	s.losses.grew = make(chan struct{})
 	s.channelPrefix = channelPrefix(target.options.DB)
 	s.cluster, _ = client.(*redis.ClusterClient)
 	var seed [8]byte

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,9 +20,12 @@ const sweepEvery = 5 * time.Second
 // scrubbed is how many shards a round looks through for missing index entries: all of them in about ten minutes.
 const scrubbed = 2
 
-// Run carries out what a crash left in the outboxes, and now and then looks for index entries that are missing, until ctx
-// ends. Any number of nodes may run it at once.
+// Run carries out what a crash left in the outboxes, now and then looks for index entries that are missing, and watches the masters
+// for WaitLoss, until ctx ends. Any number of nodes may run it at once.
 func (s *Store) Run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { s.watchMasters(ctx) })
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	var seen map[fleet.UnitID]string

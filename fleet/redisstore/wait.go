@@ -24,17 +24,18 @@ type tail struct {
 	waiting int           // callers of wait
 	running bool          // its goroutine reads
 	last    uint64        // newest number known
+	backs   uint64        // how often the stream lost its end
 	grew    chan struct{} // closed and replaced when last changes
 }
 
-// wait returns nil once the stream has a number above after, whichever node wrote it, or ctx's error. While Redis is away it
-// goes on waiting.
+// wait returns nil once the stream has a number above after, whichever node wrote it, or has lost its end; or ctx's error. While Redis
+// is away it goes on waiting.
 func (s *Store) wait(ctx context.Context, stream string, after uint64) error {
 	last, err := s.newest(ctx, stream)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil && last > after {
+	if err == nil && last != after {
 		return nil
 	}
 	s.mu.Lock()
@@ -52,7 +53,7 @@ func (s *Store) wait(ctx context.Context, stream string, after uint64) error {
 	}
 	t.waiting++
 	defer func() { t.waiting-- }()
-	for t.last <= after {
+	for backs := t.backs; t.last <= after && t.backs == backs; {
 		if !t.running {
 			t.running = true
 			s.wg.Add(1)
@@ -98,9 +99,12 @@ func (s *Store) follow(stream string, t *tail) {
 			s.pause(retryAfter)
 			continue
 		}
-		if newest > last {
+		if newest != last {
 			s.mu.Lock()
 			t.last = newest
+			if newest < last {
+				t.backs++
+			}
 			close(t.grew)
 			t.grew = make(chan struct{})
 			s.mu.Unlock()
@@ -108,15 +112,12 @@ func (s *Store) follow(stream string, t *tail) {
 	}
 }
 
-// readAfter waits in Redis for an entry after last, and gives the newest number, or last if none came in time.
+// readAfter waits a while in Redis for an entry after last, and gives the newest number then.
 func (s *Store) readAfter(stream string, last uint64) (uint64, error) {
 	_, err := s.client.XRead(s.ctx, &redis.XReadArgs{
-		Streams: []string{stream, streamID(last)}, Count: 1, Block: blockFor,
+		Streams: []string{stream, afterID(last)}, Count: 1, Block: blockFor,
 	}).Result()
-	if errors.Is(err, redis.Nil) {
-		return last, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, redis.Nil) { // nothing came: but the stream may have become shorter
 		return 0, err
 	}
 	return s.newest(s.ctx, stream)
