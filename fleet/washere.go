@@ -61,13 +61,13 @@ type WasHere struct {
 //   - if the straight way between two that follow each other, not more than geofence.MaxPassGap apart, has a place in the area, at a
 //     steady speed within the time.
 //
-// No index of tracks by place is kept, which would cost every fix: the tracks of all units that sent before and after are read, by
-// unit. So an answer comes in pages; each is bounded by the bytes it reads, and says how much is left.
+// No index of tracks by place is kept, which would cost every fix: the tracks of all units that sent then or later are read, by
+// unit. What retention dropped is not there to be looked at. So an answer comes in pages; each is bounded by the bytes it reads, and says how much is left.
 func (f *Fleet) WasHere(ctx context.Context, q WasHereQuery) (WasHere, error) {
 	if err := q.check(); err != nil {
 		return WasHere{}, err
 	}
-	candidates, err := f.aroundAt(ctx, &q)
+	candidates, err := f.heardSince(ctx, &q)
 	if err != nil {
 		return WasHere{}, fmt.Errorf("who was here: %w", err)
 	}
@@ -123,16 +123,15 @@ func (q *WasHereQuery) check() error {
 	return nil
 }
 
-// aroundAt are the units that sent at or after the beginning and at or before the end of the time asked for, by id.
-func (f *Fleet) aroundAt(ctx context.Context, q *WasHereQuery) ([]UnitID, error) {
+// heardSince are the units that sent at or after the beginning of the time asked for, by id.
+func (f *Fleet) heardSince(ctx context.Context, q *WasHereQuery) ([]UnitID, error) {
 	var units []UnitID
-	from, to := q.From.UnixMilli(), q.To.UnixMilli()
 	err := f.store.EachRecord(ctx, func(id UnitID, r Record) error {
 		if id <= q.After {
 			return nil
 		}
 		v, err := decodeVehicle(r.State)
-		if err != nil || v.last.Seq != 0 && v.last.Fix.Time.UnixMilli() >= from && v.firstMs <= to { // the track may be readable
+		if err != nil || v.last.Seq != 0 && !v.last.Fix.Time.Before(q.From) { // the track may be readable
 			units = append(units, id)
 		}
 		return nil
