@@ -109,4 +109,6 @@ func radians(deg float64) float64 { return deg * math.Pi / 180 }
 
 // NearestM is how near a place in a working cell can be to p, in metres by geo.Distance: no place in it is nearer. It is below 0 for
 // cells around p, and the least for the one whose centre is nearest.
-func NearestM(p geo.Point, working ID) float64 { return geo.Distance(p, Center(working)) - reachM[Working] }
+func NearestM(p geo.Point, working ID) float64 {
+	return geo.Distance(p, Center(working)) - reachM[Working]
+}
