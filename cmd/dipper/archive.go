@@ -81,3 +81,36 @@ func (c *archiveCmd) days() (from, before fleet.Day, err error) {
 	}
 	return from, before, nil
 }
+
+// How a running service archives: often enough that a run may fail, and as far back as late fixes usually are.
+const (
+	archiveEvery = 6 * time.Hour
+	archiveDays  = 8
+)
+
+// keepArchive archives the days of the last week at once and then every few hours, until ctx ends. A run that fails is logged, and the
+// next one does its work.
+func keepArchive(ctx context.Context, store fleet.Store, dir string, log *slog.Logger) {
+	tick := time.NewTicker(archiveEvery)
+	defer tick.Stop()
+	for {
+		today := fleet.DayOf(time.Now())
+		r, err := archive.Run(ctx, archive.Config{Store: store, Dir: dir, From: today - archiveDays, Before: today, Log: log})
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Error("archive run failed", "dir", dir, "error", err)
+		default:
+			log.Info("archive run", "dir", dir, "days", r.Days, "files", r.Parts, "fixes", r.Fixes, "events", r.Events)
+		}
+		if !r.LostFrom.IsZero() {
+			log.Warn("retention dropped days before they were archived", "from", r.LostFrom.Format(time.DateOnly), "to", r.LostTo.Format(time.DateOnly))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

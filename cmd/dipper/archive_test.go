@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"dipper/cmd/internal/command"
 	"dipper/fleet"
+	"dipper/fleet/archive"
 	"dipper/fleet/embedstore"
 	"dipper/positioning"
 	"dipper/positioning/geo"
@@ -67,5 +69,31 @@ func TestArchive(t *testing.T) {
 				t.Errorf("code %d, %q; want %d, one line with %q", code, errs, tt.code, tt.want)
 			}
 		})
+	}
+}
+
+// The embedded store is the service's own while it runs, so the service archives.
+func TestServiceArchives(t *testing.T) {
+	data, out := t.TempDir(), filepath.Join(t.TempDir(), "archive")
+	yesterday(t, data)
+	_, stop := serve(t, data, "--archive", out)
+	waited, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	look := time.NewTicker(readyPoll)
+	defer look.Stop()
+	for {
+		files, err := archive.Check(waited, out)
+		if err == nil && files == 1 {
+			break
+		}
+		select {
+		case <-waited.Done():
+			t.Fatalf("%d files, %v", files, err)
+		case <-look.C:
+		}
+	}
+	stop()
+	if got := line(t, "archive", "--data", data, "--out", out); !strings.Contains(got, "0 new files") {
+		t.Errorf("after the service: %s", got)
 	}
 }

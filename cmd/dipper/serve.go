@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 
 	"dipper/cmd/internal/command"
 	"dipper/stream/api"
@@ -19,6 +20,7 @@ type serveCmd struct {
 	storage
 	keeping
 	Listen           string `help:"Address for agents, browsers and the API." default:"127.0.0.1:8080"`
+	Archive          string `help:"Keep the archive in this directory up to date; of several nodes on one Redis give it to one." placeholder:"DIR" type:"path"`
 	OpenLoopback     bool   `help:"Whoever comes from this machine is signed in as admin, without a token. For demos."`
 	Tiles            string `help:"Base map for the page: an address with {z}, {x} and {y}. Without it the page draws the map it carries." placeholder:"URL"`
 	TilesAttribution string `help:"Who made the base map; shown on the map." placeholder:"TEXT"`
@@ -88,6 +90,13 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return err
 	}
 	log.Info("service starts", "listen", listener.Addr(), "store", durability, "version", command.Version())
+	if c.Archive != "" {
+		archiving, stop := context.WithCancel(ctx)
+		var runs sync.WaitGroup
+		runs.Go(func() { keepArchive(archiving, store, c.Archive, log) })
+		defer runs.Wait() // before the store is closed
+		defer stop()
+	}
 	err = service.Run(ctx)
 	log.Info("service stopped")
 	return err
