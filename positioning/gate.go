@@ -21,6 +21,13 @@ const (
 	DefaultMaxSpeedMps = 50
 	// DefaultJumpSlackM is how far two fixes may lie apart whatever the time between them: what a receiver's error does.
 	DefaultJumpSlackM = 30
+	// DefaultFutureConfirm is how many fixes in a row whose time runs beside the host's at one distance show that it is the host's
+	// clock that is behind: a box without a battery starts at the hour at which it was last switched off.
+	DefaultFutureConfirm = 10
+	// maxBehind is how far behind that may be. A receiver that is a week counter's cycle ahead, 19.6 years, is wrong itself.
+	maxBehind = 5 * 365 * 24 * time.Hour
+	// besideSlack is how much the distance of two clocks that run alike may change: fixes wait in buffers.
+	besideSlack = 2 * time.Second
 	// maxJumpSlackM bounds what a bad error estimate can excuse.
 	maxJumpSlackM = 300
 	// DefaultJumpConfirm is how many fixes that agree among themselves make a new place credible.
@@ -38,6 +45,7 @@ type GateConfig struct {
 	Earliest        time.Time     // the zero time stands for 2000-01-01
 	MaxSpeedMps     float64       // between two fixes
 	JumpSlackM      float64
+	FutureConfirm   int  // fixes that show that the host's clock is behind; negative: it is believed always
 	JumpConfirm     int  // at least 1; a jump, in place or back in time, is believed at this many consistent fixes, so nobody is locked out
 	MinMode         Mode // ModeUnknown and Mode2D take 2D; Mode3D refuses it. A fix of unknown mode passes.
 	RefuseEstimated bool // dead reckoning, accepted otherwise: a tunnel
@@ -53,6 +61,10 @@ type Gate struct {
 	rival  place // of the last fix that jumped or went back in time
 	rivals int   // how many in a row that agree with each other
 	seen   time.Time
+
+	behind time.Duration // of the host's clock, as FutureConfirm fixes have shown; 0 it is right
+	ahead  time.Duration // of the last fix from the future
+	aheads int           // how many in a row at that distance
 }
 
 type place struct {
@@ -81,6 +93,9 @@ func NewGate(cfg GateConfig) *Gate {
 	if cfg.JumpSlackM == 0 {
 		cfg.JumpSlackM = DefaultJumpSlackM
 	}
+	if cfg.FutureConfirm == 0 {
+		cfg.FutureConfirm = DefaultFutureConfirm
+	}
 	if cfg.JumpConfirm == 0 {
 		cfg.JumpConfirm = DefaultJumpConfirm
 	}
@@ -98,7 +113,7 @@ func (g *Gate) Judge(f Fix, now time.Time) Verdict {
 	switch {
 	case f.Time.Before(g.cfg.Earliest):
 		return RefusedPast
-	case !now.IsZero() && g.cfg.MaxFuture > 0 && f.Time.After(now.Add(g.cfg.MaxFuture)):
+	case g.future(f.Time, now):
 		return RefusedFuture
 	case repeated:
 		return RefusedSameTime
@@ -107,6 +122,32 @@ func (g *Gate) Judge(f Fix, now time.Time) Verdict {
 		return v
 	}
 	return g.motion(f)
+}
+
+// future judges whether a fix is of a time that has not come. Nobody is locked out by a host's clock that is behind: satellites
+// know the time better, unless a receiver is years ahead.
+func (g *Gate) future(at, now time.Time) bool {
+	if now.IsZero() || g.cfg.MaxFuture < 0 {
+		return false
+	}
+	ahead := at.Sub(now)
+	switch {
+	case ahead <= g.cfg.MaxFuture:
+		g.behind, g.aheads = 0, 0
+		return false
+	case g.behind > 0 && (ahead-g.behind).Abs() <= g.cfg.MaxFuture:
+		return false
+	case g.aheads > 0 && (ahead-g.ahead).Abs() <= besideSlack:
+		g.aheads++
+	default:
+		g.aheads = 1
+	}
+	g.ahead = ahead
+	if g.cfg.FutureConfirm < 0 || g.aheads < g.cfg.FutureConfirm || ahead > maxBehind {
+		return true
+	}
+	g.behind, g.aheads = ahead, 0
+	return false
 }
 
 // words judges what the receiver itself says of the solution.

@@ -117,6 +117,40 @@ func TestGateMotion(t *testing.T) {
 	}
 }
 
+// TestGateHostBehind: a host's clock that runs beside the satellites' at one distance is wrong itself, at any distance up to years;
+// one that a receiver leaves behind by fits and starts is not, nor where the receiver is a week counter's cycle ahead.
+func TestGateHostBehind(t *testing.T) {
+	tests := []struct {
+		name   string
+		behind func(n int) time.Duration
+		from   int // the first accepted; -1 none
+	}{
+		{"eight hours", func(int) time.Duration { return 8 * time.Hour }, 9},
+		{"two minutes", func(int) time.Duration { return 2 * time.Minute }, 9},
+		{"three years", func(int) time.Duration { return 3 * 365 * 24 * time.Hour }, 9},
+		{"1024 weeks", func(int) time.Duration { return 7168 * 24 * time.Hour }, -1},
+		{"to and fro", func(n int) time.Duration { return time.Hour + time.Duration(n%2)*time.Minute }, -1},
+		{"set while it runs", func(n int) time.Duration { return max(0, time.Hour*time.Duration(5-n)) }, 5},
+	}
+	for _, tt := range tests {
+		g := NewGate(GateConfig{})
+		first := -1
+		for n := range 30 {
+			f := fixAt(float64(n), 0)
+			v := g.Judge(f, f.Time.Add(-tt.behind(n)))
+			switch {
+			case v == Accepted && first < 0:
+				first = n
+			case v != Accepted && v != RefusedFuture, v != Accepted && first >= 0:
+				t.Errorf("%s: fix %d: %v", tt.name, n, v)
+			}
+		}
+		if first != tt.from {
+			t.Errorf("%s: accepted from fix %d on, want %d", tt.name, first, tt.from)
+		}
+	}
+}
+
 func TestGateErrorsExcuseDistance(t *testing.T) {
 	for errM, want := range map[float64]Verdict{4.5: RefusedJump, 20: Accepted, 5000: Accepted} {
 		g := NewGate(GateConfig{})

@@ -37,7 +37,7 @@ type Config struct {
 	SpoolBytes     int64                     // limit of its files; 0 stands for spool.DefaultMaxBytes
 	SpoolKeep      time.Duration             // how long it keeps what is acknowledged; 0 stands for spool.DefaultKeepAcked
 	Server         string                    // required: the service, ws://HOST:PORT or wss://HOST, with uplink.Path or without
-	TLS            *tls.Config               // of the way there; nil trusts the system's roots
+	TLS            *tls.Config               // of the way there, from then on the agent's: it sets Time; nil trusts the system's roots
 	Unit           string                    // required: the unit's id
 	Key            string                    // required: the unit's key
 	Version        string                    // of the agent, as told to the service
@@ -64,6 +64,7 @@ type Agent struct {
 	visits     *visits
 	steering   *steering
 	backlog    backlog
+	clock      *clock
 
 	bytesPerDay atomic.Uint64 // the budget in force; 0 no limit
 
@@ -98,8 +99,13 @@ func New(cfg Config) (*Agent, error) {
 		cfg.Failover = DefaultFailover
 	}
 	a := &Agent{cfg: cfg, hangsAfter: hangsAfter, started: cfg.Now(), sources: append([]Source{cfg.Source}, cfg.Backups...)}
+	a.clock = newClock(&cfg)
+	if a.cfg.TLS == nil {
+		a.cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	a.cfg.TLS.Time = a.clock.Now
 	a.outlet = newOutlet(cfg, &a.counters)
-	a.visits = newVisits(cfg.Unit, &a.counters, cfg.Now)
+	a.visits = newVisits(cfg.Unit, &a.counters, a.clock.Now)
 	a.steering = newSteering(&cfg, &a.counters, a.visits)
 	a.outlet.numbered = a.visits.observe
 	a.rules = cfg.rules()

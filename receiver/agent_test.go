@@ -292,6 +292,32 @@ func TestAgentWithoutClock(t *testing.T) {
 	}
 }
 
+// A host whose clock stands where it was switched off hours ago is not believed for long, and its log and status say so.
+func TestAgentClockBehind(t *testing.T) {
+	c := openCentre(t)
+	m := plug(t)
+	cfg := config(t, c, parse(t, m.path(), SourceOptions{Baud: 9600}))
+	first := fixesOf([]byte(epochs(0, 1)))[0].Time
+	begun := time.Now()
+	cfg.Now = func() time.Time { return first.Add(time.Since(begun) - 8*time.Hour) }
+	w := work(t, cfg)
+	for n := range 12 { // a second each, as its own time goes; the host's stands nearly still
+		m.say([]byte(epochs(n, n+1)))
+	}
+	eventually(t, "twelve fixes", func() bool { return c.count() == 12 })
+	s := w.Status()
+	w.end(t)
+	var accepted int
+	for _, f := range c.track() {
+		if f.Verdict == positioning.Accepted {
+			accepted++
+		}
+	}
+	if accepted == 0 || s.Behind < 7*3600 {
+		t.Errorf("%d fixes accepted, clock %v s behind", accepted, s.Behind)
+	}
+}
+
 func TestAgentStatus(t *testing.T) {
 	c := openCentre(t)
 	m := plug(t)

@@ -41,7 +41,7 @@ func (a *Agent) decode(n int, f *feed) {
 	live := f.src.Live()
 	d := positioning.NewDecoder(a.decoderOf(f.src))
 	take := func(fixes []positioning.Fix, heard time.Time) {
-		a.outlet.take(n, a.note(n, d, fixes, heard), a.cfg.Now())
+		a.outlet.take(n, a.note(n, d, fixes, heard, live), a.cfg.Now())
 	}
 	clock := func(t time.Time) time.Time {
 		switch {
@@ -106,7 +106,7 @@ func (a *Agent) decoderOf(src Source) positioning.DecoderConfig {
 }
 
 // note quantizes fixes in place and remembers the last for the status page.
-func (a *Agent) note(n int, d *positioning.Decoder, fixes []positioning.Fix, heard time.Time) []positioning.Fix {
+func (a *Agent) note(n int, d *positioning.Decoder, fixes []positioning.Fix, heard time.Time, live bool) []positioning.Fix {
 	for i := range fixes {
 		fixes[i] = track.Quantize(fixes[i])
 	}
@@ -120,6 +120,9 @@ func (a *Agent) note(n int, d *positioning.Decoder, fixes []positioning.Fix, hea
 		r.fix, r.at = f, heard
 		if f.Verdict == positioning.Accepted {
 			r.accepted = f
+			if live {
+				a.clock.see(f.Time, heard)
+			}
 		}
 	}
 	return fixes

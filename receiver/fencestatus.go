@@ -131,13 +131,14 @@ func along(p geo.Point, courseDeg, metres float64) geo.Point {
 }
 
 // latestNews is the last events that the driver was told of, newest first.
-func (v *visits) latestNews(age func(time.Time) *float64) []EventStatus {
+func (v *visits) latestNews(now time.Time) []EventStatus {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var list []EventStatus
 	for _, n := range v.news {
+		age := max(0, now.Sub(n.told).Seconds()) // the clock may have been put right since
 		list = append(list, EventStatus{
-			ID: n.event.ID, Kind: n.event.Kind, Fence: n.event.Fence, Name: n.fence.Name, Time: n.event.Time, AgeS: age(n.told),
+			ID: n.event.ID, Kind: n.event.Kind, Fence: n.event.Fence, Name: n.fence.Name, Time: n.event.Time, AgeS: &age,
 			SpeedLimit: n.fence.SpeedLimitMps, DwellS: n.fence.Dwell.Seconds(),
 		})
 	}

@@ -88,6 +88,7 @@ func (a *Agent) appendMetrics(b []byte) []byte {
 	s := a.Status()
 	e := exposition{b: b}
 	e.maybe("fix_age_seconds", s.FixAge)
+	e.gauge("clock_behind_seconds", s.Behind)
 	e.maybe("source_silent_seconds", s.Source.Silence)
 	if f := a.lastFix(); !f.Time.IsZero() {
 		e.known("fix_speed_metres_per_second", f.SpeedMps)

@@ -23,10 +23,11 @@ type Status struct {
 	Spool    *SpoolStatus      `json:"spool,omitempty"`
 	Link     *LinkStatus       `json:"link,omitempty"`
 	Settings SettingsStatus    `json:"settings"`
-	Fences   *FencesStatus     `json:"fences,omitempty"` // absent before the first set came from the centre
-	Events   []EventStatus     `json:"events,omitempty"` // the latest that were decided on board, newest first
-	Notice   *NoticeStatus     `json:"notice,omitempty"` // the dispatcher's last
-	Counted  map[string]uint64 `json:"counters"`         // see metrics.go
+	Fences   *FencesStatus     `json:"fences,omitempty"`         // absent before the first set came from the centre
+	Events   []EventStatus     `json:"events,omitempty"`         // the latest that were decided on board, newest first
+	Notice   *NoticeStatus     `json:"notice,omitempty"`         // the dispatcher's last
+	Behind   float64           `json:"clock_behind_s,omitempty"` // how far the host's clock is behind the satellites'
+	Counted  map[string]uint64 `json:"counters"`                 // see metrics.go
 }
 
 // SettingsStatus is what is in force, the centre's or the unit's own.
@@ -103,7 +104,8 @@ func (a *Agent) Status() Status {
 		FixAge:   a.age(latest.at),
 		Settings: a.settingsStatus(),
 		Fences:   a.steering.fencesStatus(latest.accepted),
-		Events:   a.visits.latestNews(a.age),
+		Events:   a.visits.latestNews(a.clock.Now()),
+		Behind:   a.clock.Behind().Seconds(),
 		Notice:   a.steering.noticeStatus(),
 		Counted:  map[string]uint64{},
 	}

@@ -58,7 +58,7 @@ type visits struct {
 type news struct {
 	event geofence.Event
 	fence geofence.Fence // as it was decided; the zero Fence if it is not known any more
-	told  time.Time      // by the host's clock
+	told  time.Time      // by the clock on board
 }
 
 func newVisits(unit string, counters *Counters, now func() time.Time) *visits {
@@ -92,9 +92,6 @@ func (v *visits) tellLocked(events []geofence.Event) {
 		}
 		v.counters.Events.Add(1)
 		at := v.now()
-		if at.Before(neverSet) { // the host's clock was never set, and the receiver's is right
-			at = e.FixTime
-		}
 		v.news = slices.Insert(v.news, 0, news{e, v.fenceOf(e), at})
 		v.news = v.news[:min(len(v.news), maxNews)]
 		v.untold = append(v.untold, uplink.OnboardEvent{

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Pin is the SHA-256 of a certificate's SubjectPublicKeyInfo, which stays the same when the certificate is renewed for the same key.
@@ -47,7 +48,7 @@ type Trust struct {
 
 // Config is t for Config.TLS with the server at address; nil, for the system's roots, where t is zero.
 //
-// A server's name and the dates of its certificates are always checked. With roots and pins the chain must lead to a root and
+// A server's name and the dates of its certificates are always checked, the dates by Time of the result if the caller sets it. With roots and pins the chain must lead to a root and
 // have a pinned key. With pins alone no root is needed: a certificate with a pinned key is one, so that of the server itself
 // will do, self-signed or not, and so will an issuer's if the server sends it along.
 func (t Trust) Config(address string) (*tls.Config, error) {
@@ -74,7 +75,7 @@ func (t Trust) Config(address string) (*tls.Config, error) {
 		cfg.VerifyConnection = func(s tls.ConnectionState) error { return t.pinned(s.VerifiedChains, s.PeerCertificates) }
 	default:
 		cfg.InsecureSkipVerify = true // VerifyConnection does it, with the pinned certificates for roots
-		cfg.VerifyConnection = func(s tls.ConnectionState) error { return t.verify(u.Hostname(), s.PeerCertificates) }
+		cfg.VerifyConnection = func(s tls.ConnectionState) error { return t.verify(u.Hostname(), s.PeerCertificates, cfg.Time) }
 	}
 	return cfg, nil
 }
@@ -93,7 +94,7 @@ func (t Trust) has(c *x509.Certificate) bool { return slices.Contains(t.Pins, Pi
 
 // verify is a server's verification with nothing trusted but the pinned keys. That a pinned certificate is sent is not enough, since
 // anybody can send it: the server's own must be that one, or be signed by it.
-func (t Trust) verify(name string, sent []*x509.Certificate) error {
+func (t Trust) verify(name string, sent []*x509.Certificate, clock func() time.Time) error {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	found := false
 	for _, c := range sent {
@@ -107,7 +108,11 @@ func (t Trust) verify(name string, sent []*x509.Certificate) error {
 	if !found {
 		return notPinned(sent)
 	}
-	_, err := sent[0].Verify(x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: between})
+	options := x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: between}
+	if clock != nil {
+		options.CurrentTime = clock()
+	}
+	_, err := sent[0].Verify(options)
 	if err != nil {
 		return fmt.Errorf("server's certificate: %w", err)
 	}

@@ -152,6 +152,33 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// The dates of certificates are held against the clock on board, not the host's, with roots and with pins alike.
+func TestTrustByTheClockOnBoard(t *testing.T) {
+	later := time.Now().Add(time.Hour)
+	ca := issue(t, nil, "", later)
+	leaf := issue(t, ca, "127.0.0.1", later)
+	url := serveTLS(t, newCentre(t), leaf)
+	for _, trust := range []uplink.Trust{{Roots: ca.pem()}, {Pins: []uplink.Pin{leaf.pin()}}} {
+		cfg, err := trust.Config(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			clock time.Time
+			ok    bool
+		}{{time.Unix(1000, 0), false}, {time.Now(), true}, {later.Add(time.Hour), false}} {
+			cfg.Time = func() time.Time { return tt.clock }
+			conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "wss://"), cfg)
+			if (err == nil) != tt.ok {
+				t.Errorf("pins %v at %v: %v", len(trust.Pins), tt.clock, err)
+			}
+			if err == nil {
+				_ = conn.Close()
+			}
+		}
+	}
+}
+
 func TestTrustNamesWhatIsWrong(t *testing.T) {
 	pin := uplink.Trust{Pins: []uplink.Pin{{1}}}
 	tests := []struct {
