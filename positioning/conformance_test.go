@@ -125,7 +125,7 @@ const zeus = "bundg-zeus-9"
 // differs is the instants at which Dipper does not say what gpsd says, and why.
 var differs = map[string]string{
 	"garmin25lp 12:03:26.000":   "mode: gpsd has not learned the cycle yet and still shows GSA's 2 beside an altitude",
-	"sl869 10:21:43.000":        "mode: the same",
+	"sl869 10:21:43.000":        "mode: gpsd has not learned the cycle yet and still shows GSA's 2 beside an altitude",
 	"bundg-zeus-9 09:48:54.000": "place: RMC's, 0.3 m from GLL's, which gpsd takes although RMC follows",
 }
 
@@ -137,7 +137,7 @@ func TestAgreesWithGPSD(t *testing.T) {
 		t.Fatalf("no recordings: %v", err)
 	}
 	var sum agreement
-	t.Logf("%-30s %s", "recording", "matched / expected; of those found: place, mode, speed / speeds told by both")
+	t.Logf("%-30s %s", "recording", "matched / expected; time found; of those: place, mode, speed / speeds told by both")
 	for _, chk := range logs {
 		log := strings.TrimSuffix(chk, ".chk")
 		name := strings.TrimSuffix(filepath.Base(log), ".log")
@@ -170,7 +170,7 @@ func (a *agreement) add(b agreement) {
 }
 
 func (a agreement) String() string {
-	return fmt.Sprintf("%4d / %4d; %4d %4d %4d / %4d", a.matched, a.expected, a.place, a.mode, a.speed, a.speeds)
+	return fmt.Sprintf("%4d / %4d; %4d; %4d %4d %4d / %4d", a.matched, a.expected, a.found, a.place, a.mode, a.speed, a.speeds)
 }
 
 // sameSpeed is half of the last digit of a tenth of a knot, and gpsd's own rounding: RMC and VTG may differ by so much.
@@ -203,7 +203,11 @@ func compare(t *testing.T, name, log, chk string) (a agreement) {
 			speedAgrees := math.Abs(f.SpeedMps-*last.Speed) <= sameSpeed
 			a.speeds++
 			a.speed += count(speedAgrees)
-			if !speedAgrees && name != zeus {
+			switch {
+			case speedAgrees:
+			case name == zeus:
+				t.Logf("%s: speed %.2f m/s, gpsd %.2f: ours is RMC's and VTG's, no sentence says gpsd's", instant, f.SpeedMps, *last.Speed)
+			default:
 				t.Errorf("%s: speed %.3f m/s, gpsd %.3f", instant, f.SpeedMps, *last.Speed)
 			}
 		}

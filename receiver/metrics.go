@@ -29,6 +29,8 @@ func decoderCounts(s positioning.Stats) []count {
 		{"sentences_cut", s.Frames.Cut},
 		{"sentences_overlong", s.Frames.Overlong},
 		{"sentences_crc32", s.Frames.LongSum},
+		{"comments", s.Frames.Comments},
+		{"tag_blocks", s.Frames.TagBlocks},
 		{"sentences_unsupported", s.Sentences.Unsupported},
 		{"sentences_malformed", s.Sentences.Malformed},
 		{"sentences_no_time", s.Epochs.NoTime},

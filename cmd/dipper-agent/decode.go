@@ -47,14 +47,16 @@ func (c *decodeCmd) Run(ctx context.Context, s command.Streams) error {
 	if flushed := out.Flush(); flushed != nil {
 		return fmt.Errorf("write fixes: %w", flushed)
 	}
+	if _, err := io.WriteString(s.Err, summary(stats)); err != nil {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	_, err = io.WriteString(s.Err, summary(stats))
-	return err
+	return nil
 }
 
-// decode writes a line for each fix of in.
+// decode writes a line for each fix of in, those before an error of in included.
 func decode(ctx context.Context, in io.Reader, out io.Writer, asOf time.Time) (positioning.Stats, error) {
 	d := positioning.NewDecoder(positioning.DecoderConfig{AsOf: asOf, Skies: true})
 	buf := make([]byte, 64<<10)
@@ -73,11 +75,11 @@ func decode(ctx context.Context, in io.Reader, out io.Writer, asOf time.Time) (p
 		if err := print(d.Write(buf[:n], time.Time{})); err != nil {
 			return d.Stats(), err
 		}
-		if errors.Is(err, io.EOF) {
-			err = print(d.Flush())
-			return d.Stats(), err
-		}
 		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			err = errors.Join(err, print(d.Flush()))
 			return d.Stats(), err
 		}
 	}
@@ -92,6 +94,7 @@ func summary(s positioning.Stats) string {
 	counts(&b, "discarded", []named{
 		{"bad checksum", f.BadChecksum}, {"no checksum", f.NoChecksum}, {"cut", f.Cut}, {"overlong", f.Overlong}, {"CRC-32", f.LongSum},
 		{"other types", p.Unsupported}, {"malformed", p.Malformed + p.Panics}, {"no time", e.NoTime}, {"late", e.Late}, {"noise bytes", f.NoiseBytes},
+		{"comments", f.Comments}, {"tag blocks", f.TagBlocks},
 	})
 	fmt.Fprintf(&b, "%d epochs", e.Closed)
 	counts(&b, "without", []named{{"fix", e.NoFix}, {"date", e.NoDate}})

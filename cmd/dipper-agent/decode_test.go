@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"dipper/cmd/internal/command"
 )
 
 const recordings = "../../testdata/nmea"
@@ -127,6 +129,26 @@ func TestDecodeAsOf(t *testing.T) {
 		if moved := strings.Contains(errs, "1 epochs with a date moved"); moved != (want[:4] == "2026") {
 			t.Errorf("as of %q: summary %q", asOf, errs)
 		}
+	}
+}
+
+// A packed file that was cut gives all that is in it, the summary, and the error.
+func TestDecodeCutFile(t *testing.T) {
+	plain, err := os.ReadFile(filepath.Join(recordings, "hangzhou-bds-gps-drive.nmea"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Flush(); err != nil { // and no Close: the end is missing
+		t.Fatal(err)
+	}
+	code, out, errs := call(t.Context(), &packed, "decode", "-")
+	if code != command.ExitFailure || strings.Count(out, "\n") != 36 || !strings.Contains(errs, "36 fixes") || !strings.Contains(errs, "unexpected EOF") {
+		t.Errorf("code %d, %d lines, stderr %q", code, strings.Count(out, "\n"), errs)
 	}
 }
 

@@ -1,6 +1,9 @@
 package nmea
 
-import "hash/crc32"
+import (
+	"hash/crc32"
+	"unicode/utf8"
+)
 
 // MaxLineLen bounds one sentence from its '$' to the end of its checksum. The standard says 82; recordings show 205, and
 // vendor lines can be longer still. A longer one is dropped and the Framer waits for the next start.
@@ -134,6 +137,9 @@ func (f *Framer) hashByte(c byte, emit func([]byte)) {
 		f.inLine = false
 	case c == '$' && isLog(f.line): // a log that was cut, with a sentence behind it
 		f.stats.Cut++
+		f.start(c)
+	case c == '$' && !utf8.Valid(f.line): // a binary message, with a sentence behind it
+		f.stats.NoiseBytes += uint64(len(f.line))
 		f.start(c)
 	case c < ' ' && c != '\t' || c == 0x7f || len(f.line) == MaxLineLen:
 		f.stats.NoiseBytes += uint64(len(f.line))

@@ -80,6 +80,8 @@ func TestFramer(t *testing.T) {
 		{name: "a log cut by a sentence", in: bestpos[:60] + gll + "\r\n", want: []string{gll}, stat: FramerStats{Cut: 1}},
 		{name: "a log cut by the end", in: bestpos[:60], stat: FramerStats{LongSum: 1}},
 		{name: "a sentence in a comment", in: "# like " + gll + "\r\n" + rmc, want: []string{rmc}, stat: FramerStats{Comments: 1}},
+		{name: "binary without a control character after a hash", in: "\xb5\x62\n#\xb5\xd3" + gll + "\r\n", want: []string{gll}, stat: FramerStats{NoiseBytes: 5}},
+		{name: "a comment in Chinese", in: "# 北斗 $GP 模块\r\n" + gll, want: []string{gll}, stat: FramerStats{Comments: 1}},
 		{name: "hash in binary", in: "\r\n#\x02\x03" + gll, want: []string{gll}, stat: FramerStats{NoiseBytes: 2}},
 		{name: "hash in a line", in: "x#" + gll, want: []string{gll}, stat: FramerStats{NoiseBytes: 2}},
 		{name: "too long", in: "$GPTXT," + strings.Repeat("x", 2*MaxLineLen) + gll, want: []string{gll}, stat: FramerStats{Overlong: 1, NoiseBytes: MaxLineLen + 6}},
