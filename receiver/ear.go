@@ -1,12 +1,17 @@
 package receiver
 
-// ear recognises sentences with a right checksum in any stream of bytes, and only counts them: $ or !, then text, then * and
-// the exclusive or of all bytes between in two hexadecimal digits.
+// ear recognises sentences with a right checksum in any stream of bytes, and only counts them: $ or !, an address of five capitals
+// or digits at least, more text, then * and the exclusive or of all bytes between in two hexadecimal digits. The noise of a wrong
+// baud rate is text by chance here and there; without the address a "$*" and two letters would do.
 type ear struct {
-	state earState
-	sum   byte // so far
-	want  byte // first digit
+	state  earState
+	length int  // of the text so far
+	sum    byte // so far
+	want   byte // first digit
 }
+
+// addressLen is how many characters of a sentence are its address, or more.
+const addressLen = 5
 
 type earState uint8
 
@@ -31,31 +36,40 @@ func (e *ear) listen(b []byte) (sentences int) {
 func (e *ear) hear(c byte) bool {
 	switch {
 	case c == '$' || c == '!':
-		e.state, e.sum = earText, 0
+		e.state, e.length, e.sum = earText, 0, 0
 	case c < ' ' || c > '~':
 		e.state = earOutside
-	case e.state == earText && c == '*':
+	case e.state == earText && c == '*' && e.length > addressLen:
 		e.state = earFirstDigit
 	case e.state == earText:
+		if e.length++; e.length <= addressLen && !isAddress(c) {
+			e.state = earOutside
+		}
 		e.sum ^= c
 	case e.state == earFirstDigit:
-		e.want, e.state = hexDigit(c)<<4, earSecondDigit
+		d, ok := hexDigit(c)
+		e.want, e.state = d<<4, earSecondDigit
+		if !ok {
+			e.state = earOutside
+		}
 	case e.state == earSecondDigit:
 		e.state = earOutside
-		return e.want|hexDigit(c) == e.sum
+		d, ok := hexDigit(c)
+		return ok && e.want|d == e.sum
 	}
 	return false
 }
 
-// hexDigit is the value of c, or 0: what is not a digit then almost never makes a right checksum, and need not never.
-func hexDigit(c byte) byte {
+func isAddress(c byte) bool { return c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' }
+
+func hexDigit(c byte) (byte, bool) {
 	switch {
 	case c >= '0' && c <= '9':
-		return c - '0'
+		return c - '0', true
 	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
+		return c - 'A' + 10, true
 	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
+		return c - 'a' + 10, true
 	}
-	return 0
+	return 0, false
 }

@@ -207,6 +207,8 @@ func TestMistakesAreOneLine(t *testing.T) {
 		{"a bad kind", []string{"unit", "add", "x", "--kind", "TRUCK", "--data", data}, command.ExitUsage, "kind"},
 		{"redis is not there", []string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--redis", "redis://127.0.0.1:1"}, command.ExitFailure, "127.0.0.1:1"},
 		{"redis is not there for a unit", []string{"unit", "add", "x", "--redis", "redis://127.0.0.1:1"}, command.ExitFailure, "127.0.0.1:1"},
+		{"a certificate without its key", []string{"serve", "--tls-cert", "/x.pem", "--data", data}, command.ExitUsage, "--tls-key"},
+		{"no certificate", []string{"serve", "--listen", "127.0.0.1:0", "--tls-cert", "/x.pem", "--tls-key", "/y.pem", "--data", data}, command.ExitFailure, "/x.pem"},
 		{"a busy port", []string{"serve", "--listen", busy.Addr().String(), "--data", data}, command.ExitFailure, "in use"},
 		{"data in a file", []string{"serve", "--listen", "127.0.0.1:0", "--data", "/dev/null/x"}, command.ExitFailure, "/dev/null"},
 	}

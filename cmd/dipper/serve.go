@@ -21,6 +21,8 @@ type serveCmd struct {
 	keeping
 	Listen           string `help:"Address for agents, browsers and the API." default:"127.0.0.1:8080"`
 	Archive          string `help:"Keep the archive in this directory up to date; of several nodes on one Redis give it to one." placeholder:"DIR" type:"path"`
+	TLSCert          string `name:"tls-cert" help:"Speak https and wss with this certificate (PEM, with its chain); a renewed file is taken within a minute. Needs --tls-key." type:"path" placeholder:"FILE"`
+	TLSKey           string `name:"tls-key" help:"The certificate's key (PEM)." type:"path" placeholder:"FILE"`
 	OpenLoopback     bool   `help:"Whoever comes from this machine is signed in as admin, without a token. For demos."`
 	Tiles            string `help:"Base map for the page: an address with {z}, {x} and {y}. Without it the page draws the map it carries." placeholder:"URL"`
 	TilesAttribution string `help:"Who made the base map; shown on the map." placeholder:"TEXT"`
@@ -29,7 +31,7 @@ type serveCmd struct {
 
 // Validate is called by kong.
 func (c *serveCmd) Validate() error {
-	if err := errors.Join(c.storage.Validate(), c.keeping.Validate()); err != nil {
+	if err := errors.Join(c.storage.Validate(), c.keeping.Validate(), checkCertificate(c.TLSCert, c.TLSKey)); err != nil {
 		return err
 	}
 	host, port, err := net.SplitHostPort(c.Listen)
@@ -60,6 +62,12 @@ func (c *serveCmd) tiles() *api.Tiles {
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	log := c.Logger(s.Err)
+	var cert *certificate
+	if c.TLSCert != "" {
+		if cert, err = openCertificate(c.TLSCert, c.TLSKey, log); err != nil {
+			return err
+		}
+	}
 	if err := os.MkdirAll(c.Data, 0o750); err != nil {
 		return err
 	}
@@ -73,6 +81,9 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return err
 	}
 	defer listener.Close()
+	if cert != nil {
+		listener = cert.listen(listener)
+	}
 	control, err := listenControl(ctx, c.Data)
 	if err != nil {
 		return err
