@@ -12,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-go test-page test-browser build agent-all page lint bench fuzz spool-year model conformance clean tools-go tools-test
+.PHONY: help run test test-go test-page test-browser build agent-all page lint bench fuzz spool-year model chaos chaos-short conformance clean tools-go tools-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,12 @@ spool-year: tools-go ## A year of fixes at 1 Hz through the spool, read back one
 SEED ?= $(shell date +%s)
 model: tools-go ## 12,000 runs of two nodes with mishaps at every call of the store, against a model in memory (make test: 300)
 	RAPID_CHECKS=4000 $(GO) test ./fleet -run TestWhateverGoesWrongEndsAsTheModelSays -count=1 -v -rapid.seed=$(SEED)
+
+chaos: build tools-test ## Ten minutes of faults: 2,000 agents, two nodes, a Redis Cluster that fails over; one JSON object (CHAOS=flags)
+	$(GO) run ./cmd/internal/chaos --seed $(SEED) $(CHAOS)
+
+chaos-short: tools-test ## The same with 60 agents in half a minute, as make test runs it
+	$(GO) test ./cmd/internal/chaos -count=1 -v
 
 conformance: tools-go ## The decoder beside gpsd's own output, a line a recording (needs the shared recordings)
 	$(GO) test ./positioning -run AgreesWithGPSD -count=1 -v
