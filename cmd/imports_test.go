@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"stream/api":                {"stream/...", "fleet", "fleet/journey", "geofence", "positioning/...", "receiver/uplink"},
 	"cmd/internal/command":      {},
 	"cmd/internal/bench":        {},
+	"cmd/internal/chaos":        {"fleet/storetest/redistest", "geofence", "positioning/...", "receiver/spool", "receiver/uplink"},
 	"cmd/dipper":                {"cmd/internal/...", "stream/...", "fleet/...", "geofence", "positioning/...", "receiver/uplink"},
 	"cmd/dipper-agent":          {"cmd/internal/...", "receiver/...", "positioning/..."},
 	"cmd/dipper-sim":            {"cmd/internal/...", "receiver/...", "positioning/..."},
