@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestShortForm is the fault run as CI has it: 60 agents for a quarter of a minute, and the first fault kills a master.
+// TestShortForm is the fault run as CI has it: 60 agents for 12 seconds, and the first fault kills a master.
 func TestShortForm(t *testing.T) {
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "dipper/cmd/dipper", "dipper/cmd/internal/chaos")
@@ -17,7 +17,7 @@ func TestShortForm(t *testing.T) {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
 	run := exec.CommandContext(t.Context(), filepath.Join(dir, "chaos"),
-		"--dipper", filepath.Join(dir, "dipper"), "--agents", "60", "--processes", "4", "--duration", "15s", "--interval", "250ms",
+		"--dipper", filepath.Join(dir, "dipper"), "--agents", "60", "--processes", "4", "--duration", "12s", "--interval", "250ms",
 		"--every", "3s", "--seed", "7")
 	run.Env = append(os.Environ(), "TMPDIR="+dir)
 	var out, log bytes.Buffer

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/redis/go-redis/v9"
-
 	"dipper/fleet/storetest/redistest"
 )
 
@@ -32,18 +30,11 @@ func launchCluster(dir string) (*cluster, error) {
 	return &cluster{c, append(append([]*redistest.Server{}, c.Servers...), c.Replicas...)}, nil
 }
 
-// info is a part of what a server says of itself.
-func info(ctx context.Context, s *redistest.Server, command ...any) (string, error) {
-	r := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
-	text, err := r.Do(ctx, command...).Text()
-	return text, errors.Join(err, r.Close())
-}
-
 // ofRole gives the servers that are masters or replicas now.
 func (c *cluster) ofRole(ctx context.Context, role string) []*redistest.Server {
 	var out []*redistest.Server
 	for _, s := range c.servers {
-		if text, err := info(ctx, s, "INFO", "replication"); err == nil && strings.Contains(text, "role:"+role) {
+		if text, err := s.Ask(ctx, "INFO", "replication"); err == nil && strings.Contains(text, "role:"+role) {
 			out = append(out, s)
 		}
 	}
@@ -55,14 +46,14 @@ func (c *cluster) whole(ctx context.Context) error {
 	return eventually(ctx, "the cluster is whole", func() error {
 		masters := 0
 		for _, s := range c.servers {
-			state, err := info(ctx, s, "CLUSTER", "INFO")
+			state, err := s.Ask(ctx, "CLUSTER", "INFO")
 			if err != nil {
 				return err
 			}
 			if !strings.Contains(state, "cluster_state:ok") {
 				return fmt.Errorf("%s: %.40s", s.Addr, state)
 			}
-			text, err := info(ctx, s, "INFO", "replication")
+			text, err := s.Ask(ctx, "INFO", "replication")
 			if err != nil {
 				return err
 			}
@@ -83,7 +74,7 @@ func (c *cluster) whole(ctx context.Context) error {
 
 // epoch is how often the cluster has elected a master, and what it had when it was made.
 func (c *cluster) epoch(ctx context.Context) (int, error) {
-	text, err := info(ctx, c.servers[0], "CLUSTER", "INFO")
+	text, err := c.servers[0].Ask(ctx, "CLUSTER", "INFO")
 	if err != nil {
 		return 0, err
 	}
