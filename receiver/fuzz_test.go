@@ -44,6 +44,7 @@ type emptySpool struct{}
 
 func (emptySpool) Series() track.Series                     { return 1 }
 func (emptySpool) Newest() track.Seq                        { return 0 }
+func (emptySpool) Unacked() track.Ranges                    { return nil }
 func (emptySpool) Peek(track.Seq, int) (track.Batch, error) { return track.Batch{}, nil }
 
 // Whatever stands in the files that the centre's words are kept in, with the right checksum or none, the agent starts.

@@ -13,6 +13,7 @@ import (
 
 	"dipper/geofence"
 	"dipper/positioning/geo"
+	"dipper/positioning/track"
 	"dipper/receiver/uplink"
 )
 
@@ -36,6 +37,7 @@ type steering struct {
 	counters *Counters
 	visits   *visits
 	adopt    func(uplink.UnitSettings)
+	spool    numberedFixes // nil before resume
 	sync     func() error  // brings the fixes to the disk that a state of the visits is about
 	changed  chan struct{} // full when Report or Told may give something else
 	wake     chan struct{} // full when run has something to do
@@ -52,6 +54,7 @@ type steering struct {
 type arrived struct {
 	settings *uplink.Settings
 	fences   *uplink.Fences
+	first    track.Seq // the lowest number that was not acknowledged when fences came
 }
 
 // keptSettings are the settings that came last, and those in force: the same unless they have a problem.
@@ -90,6 +93,7 @@ func newSteering(cfg *Config, counters *Counters, v *visits) *steering {
 func (s *steering) resume(sp numberedFixes) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.spool = sp
 	var kept keptVisits
 	s.load(settingsFile, &s.settings)
 	s.load(fencesFile, &s.fences)
@@ -179,10 +183,20 @@ func (s *steering) TakeFences(in uplink.Fences) {
 		blobs[i] = bytes.Clone(b)
 	}
 	in.Blobs = blobs
+	first := s.firstUnacked()
 	s.mu.Lock()
-	s.arrived.fences = &in
+	s.arrived.fences, s.arrived.first = &in, first
 	s.mu.Unlock()
 	signal(s.wake)
+}
+
+// firstUnacked is the lowest number that the centre has not acknowledged, or the next one to be readable.
+func (s *steering) firstUnacked() track.Seq {
+	next := s.spool.Newest() + 1 // first, or a fix that comes between the two would be passed over
+	if unacked := s.spool.Unacked(); len(unacked) > 0 {
+		return unacked.Lowest()
+	}
+	return next
 }
 
 func (s *steering) TakeNotice(n uplink.Notice) {
@@ -260,7 +274,7 @@ func (s *steering) work() {
 		s.applySettings(*in.settings)
 	}
 	if in.fences != nil {
-		s.applyFences(*in.fences)
+		s.applyFences(*in.fences, in.first)
 	}
 	s.save()
 }
@@ -287,10 +301,10 @@ func (s *steering) applySettings(in uplink.Settings) {
 }
 
 // applyFences makes a set of fences the one that counts. One that cannot be read, from a newer centre, is left out.
-func (s *steering) applyFences(in uplink.Fences) {
+func (s *steering) applyFences(in uplink.Fences, first track.Seq) {
 	next := keptFences{Version: in.Version, Centre: geo.Point{Lat: in.Lat, Lon: in.Lon}, RadiusM: in.RadiusM, Blobs: in.Blobs}
 	s.decodeFences(&next)
-	s.visits.use(next.decoded)
+	s.visits.use(next.decoded, first)
 	s.counters.FenceSets.Add(1)
 	s.mu.Lock()
 	s.fences = next

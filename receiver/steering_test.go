@@ -223,6 +223,30 @@ func TestAgentTellsUntilAcknowledged(t *testing.T) {
 	}
 }
 
+// A fence is made around a vehicle that drives and is too fast, and its set is on the way while the fixes are. What the unit tells
+// has the numbers that the centre's has: the centre decides with the fence from the first fix on that it had not acknowledged.
+func TestNewFenceUnderWay(t *testing.T) {
+	c := openCentre(t)
+	m := plug(t)
+	w := work(t, config(t, c, parse(t, m.path(), SourceOptions{Baud: 9600})))
+	c.order(fencesMessage(t, 1, placeOf(0)))
+	eventually(t, "a set without fences", func() bool { return c.report().FencesVersion == 1 })
+	m.say([]byte(epochs(0, 5)))
+	eventually(t, "the first fixes", func() bool { return c.count() == 5 && w.Status().Spool.Unacked == 0 })
+	c.setMute(true) // the acknowledgements of the next are on the way
+	m.say([]byte(epochs(5, 12)))
+	eventually(t, "the next fixes", func() bool { return w.Status().Spool.Unacked == 7 })
+	f := circle(t, "slow", placeOf(5), 5000)
+	f.SpeedLimitMps = 1
+	c.order(fencesMessage(t, 2, placeOf(0), f))
+	eventually(t, "the fence", func() bool { return c.report().FencesVersion == 2 })
+	eventually(t, "the overspeed", func() bool { return len(c.toldIDs()) > 0 })
+	w.end(t)
+	if got, want := c.toldIDs(), []string{geofence.EventID(testUnit, "slow", geofence.Overspeed, uint32(c.series), 7)}; !slices.Equal(got, want) {
+		t.Errorf("told %v, want the overspeed of the 7th fix, the second with the fence: %v", got, want)
+	}
+}
+
 // However often the rules change while fixes flow, each fix is kept or counted as thinned, once, in order; within the
 // reign of an interval the accepted ones have it between them, and refused ones all stay.
 func TestRulesChangeWhileFixesFlow(t *testing.T) {

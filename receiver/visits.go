@@ -33,9 +33,14 @@ const (
 // An InsideAtStart is never told to the driver: the vehicle crossed no border, only the fence or the unit's memory began. Neither is
 // an exit with a reason, which is an edit of the fence and no movement. Both are in the state all the same, and on the page.
 //
-// Ids can differ from the centre's in these cases, and the centre then says so (in_ledger): a fix came back in time, which the
-// centre puts where it belongs and the unit passes over; the spool had to number fixes anew; a dwell in a visit whose beginning
-// the unit did not see or that began with a new fence, since the set of fences takes a second to come. Safe for concurrent use.
+// Ids can differ from the centre's in these cases, and the centre then says so (in_ledger):
+//   - a fix came back in time: the centre puts it where it belongs, the unit passes over it;
+//   - the spool had to number fixes anew;
+//   - a fence came to be known more than 64 fixes after the first that the centre decides with it, or after a restart: on a link that was
+//     down so long, or was slow;
+//   - the centre decided fixes between the making of a fence and the sending of the set: see use.
+//
+// Safe for concurrent use.
 type visits struct {
 	unit     string
 	counters *Counters
@@ -154,6 +159,7 @@ func (v *visits) keep() keptVisits {
 type numberedFixes interface {
 	Series() track.Series
 	Newest() track.Seq
+	Unacked() track.Ranges
 	Peek(from track.Seq, max int) (track.Batch, error)
 }
 

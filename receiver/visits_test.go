@@ -179,7 +179,7 @@ func TestFirstSightIsNoNews(t *testing.T) {
 	v := newVisits(testUnit, new(Counters), time.Now)
 	fixes := passing(gate, 100)
 	numbered(v, 1, fixes[:50]...)
-	v.use([]geofence.Fence{circle(t, "yard", gate, 100)})
+	v.use([]geofence.Fence{circle(t, "yard", gate, 100)}, 51)
 	numbered(v, 51, fixes[50])
 	if n := len(v.toTell(9)); n != 0 {
 		t.Fatalf("%d events at first sight", n)
@@ -206,9 +206,9 @@ func TestEditReachesBack(t *testing.T) {
 	ended.ValidUntil = edited.ValidFrom
 	for _, late := range []int{0, 1, 5} {
 		v := newVisits(testUnit, new(Counters), time.Now)
-		v.use([]geofence.Fence{first})
+		v.use([]geofence.Fence{first}, 1)
 		numbered(v, 1, fixes[:48+late]...)
-		v.use([]geofence.Fence{edited})
+		v.use([]geofence.Fence{edited}, track.Seq(49+late))
 		numbered(v, 49+late, fixes[48+late:]...)
 
 		ledger := geofence.NewLedger(testUnit, geofence.NewIndex([]geofence.Fence{ended, edited}))
@@ -224,11 +224,58 @@ func TestEditReachesBack(t *testing.T) {
 	}
 }
 
+// A fence that is made under way counts from the first fix that the centre decides with it, though the unit hears of it later: with the
+// same ids, in the fence or before it, speeding or not. Being in it is told to nobody.
+func TestNewFenceReachesBack(t *testing.T) {
+	seen := map[geofence.EventKind]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		name := rapid.SampledFrom([]string{drive, "boat-amsterdam.nmea"}).Draw(rt, "recording")
+		fixes := fixesOf(recording(t, name))
+		made := rapid.IntRange(0, len(fixes)-1).Draw(rt, "made before fix")
+		heard := min(made+rapid.IntRange(0, remembered).Draw(rt, "fixes until it is heard of"), len(fixes))
+		f := circle(t, "new", fixes[rapid.IntRange(0, len(fixes)-1).Draw(rt, "place")].Point, rapid.Float64Range(20, 300).Draw(rt, "radius"))
+		f.SpeedLimitMps, f.Dwell = 1, 4*time.Second
+		if rapid.Bool().Draw(rt, "made again after it was deleted") {
+			f.Revision, f.ValidFrom = 2, fixes[made].Time
+		}
+		others := circlesAlong(t, fixes)
+
+		v := newVisits(testUnit, new(Counters), time.Now)
+		v.use(others, 1)
+		numbered(v, 1, fixes[:heard]...)
+		v.use(append(slices.Clone(others), f), track.Seq(made+1))
+		numbered(v, heard+1, fixes[heard:]...)
+
+		ledger := geofence.NewLedger(testUnit, geofence.NewIndex(others))
+		var state geofence.State
+		var events []geofence.Event
+		for i, x := range fixes {
+			if i == made {
+				ledger.Use(geofence.NewIndex(append(slices.Clone(others), f)))
+			}
+			events = ledger.Step(&state, geofence.Observation{Series: 1, Seq: uint64(i + 1), Fix: x}, events)
+		}
+		if got, want := slices.Compact(untoldIDs(v)), concernIDs(events); !slices.Equal(got, want) {
+			rt.Fatalf("on board %v, the centre %v", got, want)
+		}
+		for _, e := range events {
+			if e.Fence == f.ID {
+				seen[e.Kind]++
+			}
+		}
+	})
+	for _, k := range []geofence.EventKind{geofence.InsideAtStart, geofence.Enter, geofence.Overspeed, geofence.Dwell, geofence.Exit} {
+		if seen[k] == 0 {
+			t.Errorf("no %s of the new fence: the test shows nothing of it", k)
+		}
+	}
+}
+
 // What waits for the centre is bounded, and what is dropped is counted.
 func TestUntoldIsBounded(t *testing.T) {
 	var k Counters
 	v := newVisits(testUnit, &k, time.Now)
-	v.use([]geofence.Fence{circle(t, "gate", gate, 50)})
+	v.use([]geofence.Fence{circle(t, "gate", gate, 50)}, 1)
 	for lap := range maxUntold {
 		fixes := passing(gate, 100)
 		for i := range fixes {
@@ -282,7 +329,7 @@ func TestAround(t *testing.T) {
 	v.use([]geofence.Fence{
 		circle(t, "north", along(gate, 0, 1000), 100), circle(t, "south", along(gate, 180, 500), 100),
 		circle(t, "east", along(gate, 90, 3000), 100), limit, ended,
-	})
+	}, 1)
 	numbered(v, 1, f)
 	f.Time = at.Add(20 * time.Second)
 	list := v.around(f)

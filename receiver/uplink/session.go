@@ -24,7 +24,8 @@ type session struct {
 
 	news    chan struct{} // full when the reader has left something in the fields below
 	mu      sync.Mutex
-	acked   track.Ranges // read and not yet noted
+	before  track.Ranges // acknowledged before the fences in heard came; read and not yet noted
+	acked   track.Ranges // since; the same
 	heard   hearing      // the same
 	failure error        // why the reader ended
 }
@@ -67,6 +68,9 @@ func (s *session) leave(msg []byte) error {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if heard.fences != nil {
+			s.before, s.acked = s.before.Merge(s.acked), nil
+		}
 		return s.heard.add(heard)
 	}
 	a, err := DecodeAck(msg)
@@ -157,29 +161,37 @@ func (s *session) check(now time.Time) error {
 	return s.conn.Ping()
 }
 
-// takeNews notes what the reader read.
+// takeNews notes what the reader read. Fences come to the unit between the acknowledgements before and behind them.
 func (s *session) takeNews() error {
 	s.mu.Lock()
-	acked, heard, failure := s.acked, s.heard, s.failure
-	s.acked, s.heard = nil, hearing{}
+	before, acked, heard, failure := s.before, s.acked, s.heard, s.failure
+	s.before, s.acked, s.heard = nil, nil, hearing{}
 	s.mu.Unlock()
+	if err := s.noteAcked(before); err != nil {
+		return err
+	}
 	s.steer.take(heard)
-	if len(acked) > 0 {
-		before := s.inFlight().Count()
-		kept := s.flights[:0]
-		for _, f := range s.flights {
-			if f.open = f.open.Subtract(acked); len(f.open) > 0 {
-				kept = append(kept, f)
-			}
-		}
-		s.flights = kept
-		done := before - s.inFlight().Count()
-		s.client.note(func(st *Status) { st.Acked += done })
-		if err := s.client.cfg.Source.Ack(acked); err != nil {
-			return err
-		}
+	if err := s.noteAcked(acked); err != nil {
+		return err
 	}
 	return failure
+}
+
+func (s *session) noteAcked(acked track.Ranges) error {
+	if len(acked) == 0 {
+		return nil
+	}
+	before := s.inFlight().Count()
+	kept := s.flights[:0]
+	for _, f := range s.flights {
+		if f.open = f.open.Subtract(acked); len(f.open) > 0 {
+			kept = append(kept, f)
+		}
+	}
+	s.flights = kept
+	done := before - s.inFlight().Count()
+	s.client.note(func(st *Status) { st.Acked += done })
+	return s.client.cfg.Source.Ack(acked)
 }
 
 func (s *session) inFlight() track.Ranges {

@@ -17,7 +17,8 @@ type Steering interface {
 	Changed() <-chan struct{}
 
 	// TakeSettings, TakeFences and TakeNotice hand over what came. Of several that came while the link was busy only the
-	// last is handed over. The same may come again on another connection.
+	// last is handed over. The same may come again on another connection. TakeFences is called when what the centre
+	// acknowledged before it sent them is acknowledged to the Source, and nothing that it acknowledged behind them is.
 	TakeSettings(Settings)
 	TakeFences(Fences)
 	TakeNotice(Notice)
