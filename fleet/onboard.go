@@ -33,6 +33,10 @@ const (
 	maxKindName   = 32
 )
 
+// firstOnboard is no later than any fix of a receiver that knows its date; BeiDou began then. findInLedger reads from the earliest
+// event's time on, so one of the year 1 would have it read all that there is with every Told.
+var firstOnboard = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // Check says which field of an event is wrong, as an *InvalidError, or nil.
 func (e *OnboardEvent) Check() error {
 	switch {
@@ -40,6 +44,9 @@ func (e *OnboardEvent) Check() error {
 		return &InvalidError{Field: "id", Reason: fmt.Sprintf("%d characters, want 1 to %d", len(e.ID), maxEventIDLen)}
 	case e.Kind == "" || len(e.Kind) > maxKindName:
 		return &InvalidError{Field: "kind", Reason: fmt.Sprintf("%d characters, want 1 to %d", len(e.Kind), maxKindName)}
+	}
+	if e.Time.Before(firstOnboard) {
+		return &InvalidError{Field: "time", Reason: fmt.Sprintf("%s is before %s", e.Time.UTC().Format(time.RFC3339), firstOnboard.Format(time.DateOnly))}
 	}
 	if err := geofence.CheckID(e.Fence); err != nil {
 		return &InvalidError{Field: "fence", Reason: err.Error()}

@@ -24,7 +24,7 @@ type SettingsReported struct {
 	Problem  string    `json:"problem,omitempty"` // the field and the reason
 }
 
-// NoticeReported is the last notice that was put before the driver.
+// NoticeReported is the last notice that the driver said he has read.
 type NoticeReported struct {
 	ID string    `json:"id"`
 	At time.Time `json:"at"`

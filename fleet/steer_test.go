@@ -63,6 +63,7 @@ func TestOnboardEventsAreChecked(t *testing.T) {
 		"id":    func(e *fleet.OnboardEvent) { e.ID = strings.Repeat("x", 65) },
 		"kind":  func(e *fleet.OnboardEvent) { e.Kind = "" },
 		"fence": func(e *fleet.OnboardEvent) { e.Fence = "no/fence" },
+		"time":  func(e *fleet.OnboardEvent) { e.Time = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC) },
 		"":      func(e *fleet.OnboardEvent) {},
 	} {
 		e := onboardEvent(1)

@@ -200,10 +200,19 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	background.Wait() // the client goes on for Config.Drain
 	release()
 	keeping.Wait()
-	if left := sp.Stats().Unacked; left > 0 {
-		a.cfg.Log.Warn("stopped with fixes in the spool; they are sent after the next start", "fixes", left)
-	}
+	err = errors.Join(err, sp.Close()) // a last attempt at a disk that failed
+	a.tellLeft(sp.Stats())
 	return err
+}
+
+// tellLeft says what becomes of the fixes that the service has not said it holds, now that the spool is closed.
+func (a *Agent) tellLeft(s spool.Stats) {
+	if kept := s.Unacked - min(s.Unacked, s.Unsaved); kept > 0 {
+		a.cfg.Log.Warn("stopped with fixes in the spool; they are sent after the next start", "fixes", kept)
+	}
+	if s.Unsaved > 0 {
+		a.cfg.Log.Error("stopped with fixes that were only in memory; they are lost", "fixes", s.Unsaved, "disk", s.Failing)
+	}
 }
 
 // read takes the sources to their end, or to ctx's, and all that they gave to the disk.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -372,7 +373,7 @@ func TestAgentStatusAtFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	a.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/status", nil))
+	a.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8081/status", nil))
 	for _, absent := range []string{`"fix"`, `"fix_age_s"`, `"spool"`, `"link"`, `"silent_s"`} {
 		if strings.Contains(w.Body.String(), absent) {
 			t.Errorf("status has %s: %s", absent, w.Body)
@@ -469,4 +470,30 @@ func get(t *testing.T, url string) []byte {
 		t.Fatalf("%s: %s, %v", url, r.Status, err)
 	}
 	return body
+}
+
+// What was only in memory is not said to be sent later.
+func TestAgentSaysWhatIsLost(t *testing.T) {
+	tests := []struct {
+		stats spool.Stats
+		want  []string
+	}{
+		{spool.Stats{}, nil},
+		{spool.Stats{Unacked: 5}, []string{"level=WARN", "fixes=5"}},
+		{spool.Stats{Unacked: 76, Unsaved: 76, Failing: "read-only file system"}, []string{"level=ERROR", "lost", "fixes=76", "read-only"}},
+		{spool.Stats{Unacked: 80, Unsaved: 76}, []string{"level=WARN", "fixes=4", "level=ERROR", "fixes=76"}},
+	}
+	for _, tt := range tests {
+		var said strings.Builder
+		a := Agent{cfg: Config{Log: slog.New(slog.NewTextHandler(&said, nil))}}
+		a.tellLeft(tt.stats)
+		if n := strings.Count(said.String(), "level="); (n == 0) != (tt.want == nil) || tt.stats.Unacked == tt.stats.Unsaved && n > 1 {
+			t.Errorf("%+v: %s", tt.stats, said.String())
+		}
+		for _, w := range tt.want {
+			if !strings.Contains(said.String(), w) {
+				t.Errorf("%+v: %s, want %s", tt.stats, said.String(), w)
+			}
+		}
+	}
 }

@@ -26,7 +26,7 @@ func (d Devices) write(t *testing.T, path, text string) {
 
 func TestPorts(t *testing.T) {
 	d := devices(t)
-	for _, name := range []string{"ttyS0", "ttyS1", "ttyS2", "ttyUSB0", "ttyUSB1", "ttyACM0", "ttyAMA0", "tty0", "null"} {
+	for _, name := range []string{"ttyS0", "ttyS1", "ttyS2", "ttyUSB0", "ttyUSB1", "ttyACM0", "ttyAMA0", "ttymxc2", "ttyTHS1", "ttyMSM0", "ttyHS1", "ttyO4", "ttySC0", "tty0", "null"} {
 		d.write(t, filepath.Join(d.Dev, name), "")
 	}
 	d.write(t, filepath.Join(d.Sys, "class/tty/console/active"), "tty0 ttyS0\n")
@@ -45,7 +45,7 @@ func TestPorts(t *testing.T) {
 	for _, p := range d.Ports() {
 		got = append(got, strings.TrimPrefix(p.Best(), d.Dev+"/"))
 	}
-	want := []string{"serial/by-id/usb-GNSS", "ttyUSB0", "ttyACM0", "ttyAMA0", "ttyS1"}
+	want := []string{"serial/by-id/usb-GNSS", "ttyUSB0", "ttyACM0", "ttyAMA0", "ttymxc2", "ttyTHS1", "ttyMSM0", "ttyHS1", "ttyO4", "ttySC0", "ttyS1"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("ports %q, want %q", got, want)
 	}

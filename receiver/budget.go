@@ -20,8 +20,8 @@ type budget struct {
 	perDay uint64 // 0 no limit
 	thrift int
 
-	day  time.Time // that is counted
-	base uint64    // the count at its beginning
+	day  time.Time // that is counted; zero before the first look
+	base uint64    // the count at its beginning, or 0 on the day of the program's start: all it sent counts
 	at   time.Time // of the last look
 	seen uint64    // the count then
 }
@@ -29,11 +29,14 @@ type budget struct {
 // look takes the bytes since the program started, and returns the thrift from here on.
 func (b *budget) look(now time.Time, total uint64) int {
 	today := now.UTC().Truncate(day)
-	if !today.Equal(b.day) {
+	switch {
+	case b.day.IsZero():
+		b.day = today
+	case !today.Equal(b.day):
 		b.day, b.base = today, total
 	}
 	elapsed := now.Sub(b.at).Seconds()
-	if b.at.IsZero() || elapsed <= 0 { // the first look, or the clock was set back
+	if b.at.IsZero() || elapsed <= 0 { // nobody said when the count began, or the clock was set back
 		b.at, b.seen = now, total
 		return b.thrift
 	}
@@ -56,7 +59,7 @@ func (b *budget) look(now time.Time, total uint64) int {
 
 // spend keeps the budget until ctx ends. The centre may change it, or lift it, at any time.
 func (a *Agent) spend(ctx context.Context) {
-	var b budget
+	b := budget{at: a.started} // before that nothing was sent
 	for sleep(ctx, budgetEvery) {
 		was := b.thrift
 		b.perDay = a.bytesPerDay.Load()

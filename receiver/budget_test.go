@@ -48,6 +48,22 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// A backlog that is sent in the first minute after the start counts for the day.
+func TestBudgetFromTheStart(t *testing.T) {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	b := budget{perDay: 1_000_000, at: start}
+	if thrift := b.look(start.Add(time.Minute), 1_500_000); thrift != 1 {
+		t.Errorf("thrift %d after more than the day's bytes in the first minute, want 1", thrift)
+	}
+	if thrift := b.look(start.Add(2*time.Minute), 1_500_100); thrift != 2 {
+		t.Errorf("thrift %d with nothing left, want 2", thrift)
+	}
+	next := start.Add(12 * time.Hour)
+	if thrift := b.look(next, 1_500_200); thrift != 1 {
+		t.Errorf("thrift %d on the next day with all of the budget left, want 1", thrift)
+	}
+}
+
 func TestBudgetWhenTheClockIsSetBack(t *testing.T) {
 	b := budget{perDay: 1000}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -9,7 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,7 +35,8 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; con
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // Handler serves the driver's page, /status as JSON, and /metrics in Prometheus' text format; POST /notice/read with the id of a
-// notice says that the driver has read it. It shows where the vehicle is: serve it on loopback, or to a network that may know.
+// notice says that the driver has read it. It shows where the vehicle is: serve it on loopback, or to a network that may know. Requests
+// for a host that is neither an address, localhost nor the one that Config.Status names get 403.
 func (a *Agent) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -62,7 +66,23 @@ func (a *Agent) Handler() http.Handler {
 			respond(w, contentType, body)
 		})
 	}
-	return http.NewCrossOriginProtection().Handler(mux) // no other site says for the driver that he has read
+	// No other site says for the driver that he has read.
+	return onlyFor(a.cfg.Status, http.NewCrossOriginProtection().Handler(mux))
+}
+
+// onlyFor answers requests that name their host by an address, as localhost, or as in status (HOST:PORT). To a browser a site that
+// has its name resolve to this address (DNS rebinding) is one with the page; what it cannot change is the name that it asks for.
+func onlyFor(status string, h http.Handler) http.Handler {
+	own, _, _ := net.SplitHostPort(status) // "" or no host and port: nothing more is allowed
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := (&url.URL{Host: r.Host}).Hostname()
+		_, err := netip.ParseAddr(host)
+		if err != nil && !strings.EqualFold(host, "localhost") && (own == "" || !strings.EqualFold(host, own)) {
+			http.Error(w, fmt.Sprintf("host %q: ask by address or as localhost, or start the agent with --status %s:PORT", host, host), http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // noticeRead takes the id of a notice as the whole body.

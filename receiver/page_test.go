@@ -21,8 +21,10 @@ func serve(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder
 }
 
 func serveRequest(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Host = "127.0.0.1:8081"
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	h.ServeHTTP(w, r)
 	return w
 }
 
@@ -76,6 +78,7 @@ func TestOnlyThePageReads(t *testing.T) {
 	}
 	for site, want := range map[string]int{"cross-site": http.StatusForbidden, "same-origin": http.StatusConflict} { // there is no notice
 		r := httptest.NewRequest(http.MethodPost, "/notice/read", strings.NewReader("n1"))
+		r.Host = "127.0.0.1:8081"
 		r.Header.Set("Sec-Fetch-Site", site)
 		w := httptest.NewRecorder()
 		a.Handler().ServeHTTP(w, r)
@@ -85,6 +88,31 @@ func TestOnlyThePageReads(t *testing.T) {
 	}
 	if long := serveRequest(a.Handler(), http.MethodPost, "/notice/read", strings.Repeat("n", 1000)); long.Code != http.StatusBadRequest {
 		t.Errorf("a long id: %d", long.Code)
+	}
+}
+
+// A site whose name resolves to the agent's address sees nothing of where the vehicle is.
+func TestPageForItsOwnHostOnly(t *testing.T) {
+	c := openCentre(t)
+	cfg := config(t, c, parse(t, "/dev/ttyUSB0", SourceOptions{}))
+	cfg.Status = "cab.local:8081"
+	a, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{
+		"127.0.0.1:8081": 200, "127.0.0.1": 200, "[::1]:8081": 200, "192.168.1.7:80": 200, "localhost:8081": 200, "LocalHost": 200, "cab.local:8081": 200, "Cab.local": 200,
+		"rebound.example:8081": 403, "localhost.example": 403, "127.0.0.1.example": 403, "cab.local.example": 403, "": 403,
+	} {
+		for _, path := range []string{"/", "/status", "/metrics"} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Host = host
+			w := httptest.NewRecorder()
+			a.Handler().ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("%q %s: %d, want %d", host, path, w.Code, want)
+			}
+		}
 	}
 }
 

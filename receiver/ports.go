@@ -27,9 +27,19 @@ func (p Port) Best() string {
 	return p.Path
 }
 
-// portPatterns are the names of ports on which a module can be, the likeliest first. A board's own UARTs are ttyS or, on ARM,
-// ttyAMA.
-var portPatterns = []string{"ttyUSB*", "ttyACM*", "ttyAMA*", "ttyS*"}
+// portPatterns are the names of ports on which a module can be, the likeliest first: USB, a board's own UARTs as the drivers in Linux'
+// drivers/tty/serial name them, and the 8250 kind last, of which PCs list more than they have. deploy/dipper-agent.service
+// allows the same.
+var portPatterns = []string{
+	"ttyUSB*", "ttyACM*",
+	"ttyAMA*",           // ARM PL011
+	"ttymxc*",           // NXP i.MX
+	"ttyTHS*",           // NVIDIA Tegra
+	"ttyMSM*", "ttyHS*", // Qualcomm
+	"ttyO*",      // TI OMAP
+	"ttySC*",     // SC16IS7xx on I2C or SPI, and Renesas
+	"ttyS[0-9]*", // 8250
+}
 
 // Ports lists the serial ports: those with a stable name first, then by kind and name. The system's console is left out, and
 // so are UARTs that the kernel has a name for but the board has not.

@@ -44,7 +44,7 @@ func (p *fencePushes) take() map[*agent]struct{} {
 
 // pushFences works on what is due until ctx ends.
 func (u *Uplink) pushFences(ctx context.Context) {
-	var later []*agent // were told a short while ago
+	later := map[*agent]struct{}{} // were told a short while ago
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for {
@@ -53,10 +53,10 @@ func (u *Uplink) pushFences(ctx context.Context) {
 			return
 		case <-u.pushes.wake:
 		case <-again.C:
-			for _, a := range later {
+			for a := range later {
 				u.pushes.due(a)
 			}
-			later = nil
+			clear(later)
 		}
 		for a := range u.pushes.take() {
 			if ctx.Err() != nil {
@@ -66,7 +66,7 @@ func (u *Uplink) pushFences(ctx context.Context) {
 				if len(later) == 0 {
 					again.Reset(wait)
 				}
-				later = append(later, a)
+				later[a] = struct{}{}
 			}
 		}
 	}

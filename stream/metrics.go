@@ -58,7 +58,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 		reports:          counter("dipper_uplink_reports_total", "Reports of units on how far they have got with what they were told."),
 		settingsReported: counters("dipper_settings_reported_total", "Revisions of settings that units took, by what came of it.", "result"),
-		noticesShown:     counter("dipper_notices_shown_total", "Notices that were put before a driver."),
+		noticesShown:     counter("dipper_notices_shown_total", "Notices that a driver said he has read."),
 		onboard:          counters("dipper_onboard_events_total", "Events that units decided by themselves, by whether the ledger here had them when they came; those told before are known.", "ledger"),
 		steered:          counters("dipper_uplink_steered_total", "Settings, fences and notices sent to units, by message.", "message"),
 		steeredBytes:     counter("dipper_uplink_steered_bytes_total", "Bytes of those."),

@@ -82,7 +82,7 @@ func (s *steering) settingsDue() bool {
 		!(s.settingsSent && s.revisionSent == s.settings.Revision)
 }
 
-// noticeDue: neither the unit nor the store says that it was shown, and it was not sent on this connection.
+// noticeDue: neither the unit nor the store says that it was read, and it was not sent on this connection.
 func (s *steering) noticeDue() bool {
 	id := s.notice.ID
 	return s.loaded && id != "" && id != s.report.NoticeShown && id != s.kept.Notice.ID && id != s.noticeSent

@@ -221,8 +221,10 @@ func TestUnitDecidesAsTheCentre(t *testing.T) {
 // read is the driver's press of the button.
 func read(t *testing.T, a *receiver.Agent) {
 	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/notice/read", strings.NewReader(a.Status().Notice.ID))
+	r.Host = "127.0.0.1:8081"
 	w := httptest.NewRecorder()
-	a.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/notice/read", strings.NewReader(a.Status().Notice.ID)))
+	a.Handler().ServeHTTP(w, r)
 	if w.Code != http.StatusNoContent {
 		t.Errorf("reading the notice gives %d", w.Code)
 	}

@@ -167,6 +167,9 @@ func TestOpenOnReadOnlyDisk(t *testing.T) {
 	if err := s.Close(); !errors.Is(err, syscall.EROFS) {
 		t.Fatalf("Close says %v, want that fixes did not get to the disk", err)
 	}
+	if st := s.Stats(); st.Unacked != 4 || st.Unsaved != 1 {
+		t.Errorf("%d unacknowledged, of which %d are lost, want 4 and 1", st.Unacked, st.Unsaved)
+	}
 }
 
 // An fsync that began while the disk failed says nothing of the fixes that were written again while it ran.

@@ -251,6 +251,7 @@ type Stats struct {
 	Bytes      int64  // of all segments
 	Segments   int
 	InMemory   int    // fixes without an fsync yet
+	Unsaved    uint64 // of these, fixes that are not acknowledged: if the process ends now, they are lost
 	Failing    string // why the disk takes nothing, "" if it does: fixes are in memory only
 	Failures   uint64 // how often it stopped taking anything
 	Dropped    uint64 // unacknowledged fixes given up because neither disk nor memory had room
@@ -266,6 +267,7 @@ func (s *Spool) Stats() Stats {
 	st := Stats{
 		Series: s.series, Oldest: readable.Lowest(), Newest: readable.Highest(),
 		Unacked: readable.Subtract(s.acked).Count(), Bytes: s.bytesLocked(), Segments: len(s.segments), InMemory: len(s.memory),
+		Unsaved:  s.inMemoryLocked().Subtract(s.acked).Count(),
 		Failures: s.counts.failures, Dropped: s.counts.dropped, Damaged: s.counts.damaged, Renumbered: s.counts.renumbered,
 	}
 	if s.sick != nil {

@@ -26,7 +26,7 @@ type Report struct {
 	SettingsProblem  string // "" none, else the field and the reason: "thin_error_m: -3 is not in 0 to 1000"
 	WantsFences      bool   // the unit decides visits on board
 	FencesVersion    uint64 // of the set that the unit holds; 0 none
-	NoticeShown      string // id of the last notice put before the driver; "" none
+	NoticeShown      string // id of the last notice if the driver said that he has read it; "" not, or none. Being on a screen does not count.
 }
 
 // Settings are what the centre wants of a unit, in place of its own configuration.

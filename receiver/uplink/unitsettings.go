@@ -12,7 +12,7 @@ type UnitSettings struct {
 	IntervalS      *float64 `json:"interval_s,omitempty"`        // at most one accepted fix in so many seconds of fix time; 0 every fix; up to 3600
 	ThinErrorM     *float64 `json:"thin_error_m,omitempty"`      // spare the fixes that others explain to within so many metres; 0 spares none; up to 1000
 	Hold           *bool    `json:"hold,omitempty"`              // keep a parked vehicle in its place
-	MaxBytesPerDay *uint64  `json:"max_bytes_per_day,omitempty"` // of the link both ways; 0 no limit, else at least 100,000
+	MaxBytesPerDay *uint64  `json:"max_bytes_per_day,omitempty"` // of the link both ways without TCP and IP; 0 no limit, else at least 200,000
 	LingerS        *float64 `json:"linger_s,omitempty"`          // how long a new fix may wait for others, seconds; up to 600
 }
 
@@ -20,7 +20,7 @@ type UnitSettings struct {
 const (
 	MaxIntervalS       = 3600
 	MaxThinErrorM      = 1000
-	LeastBytesPerDay   = 100_000 // a silent link alone takes more
+	LeastBytesPerDay   = 200_000 // a silent link alone takes 140,000, without TLS
 	MaxSettingsLingerS = 600
 )
 

@@ -118,7 +118,7 @@ type noticeBody struct {
 	At      *string `json:"at"`
 	By      string  `json:"by"`
 	Text    string  `json:"text"`
-	ShownAt *string `json:"shown_at,omitempty"` // when the centre heard that it was put before the driver
+	ShownAt *string `json:"shown_at,omitempty"` // when the centre heard that the driver has read it
 }
 
 // notice answers the last notice for a unit's driver.

@@ -245,7 +245,7 @@ func TestSettingsAreChecked(t *testing.T) {
 	s.addUnit("t1")
 	for _, tc := range []struct{ body, field, reason string }{
 		{`{"thin_error_m":-3}`, "thin_error_m", "-3 is not in 0 to 1000"},
-		{`{"max_bytes_per_day":5}`, "max_bytes_per_day", "5 is below 100000"},
+		{`{"max_bytes_per_day":5}`, "max_bytes_per_day", "5 is below 200000"},
 		{`{"rate_hz":5}`, "rate_hz", "no such setting"},
 		{`{"hold":"yes"}`, "hold", "want true or false"},
 		{`[]`, "body", "not a JSON object"},
