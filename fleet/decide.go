@@ -45,12 +45,14 @@ func (f *Fleet) decide(ctx context.Context, s *slot, b track.Batch) (decision, e
 	d.forgotSeries, d.forgotRuns = d.next.bound(b.Series, in, &f.limits)
 	d.step = Step{Unit: s.unit, Expect: s.version, ExpectMark: s.mark, Mark: rand.Uint64(), PrevCell: old.cell}
 
-	gated := f.gate(b, &d)
+	w := f.workspace()
+	defer f.workspaces.Put(w)
+	gated := f.gate(b, &d, w)
 	var err error
 	if d.step.Track, err = segments(gated, missing); err != nil {
 		return decision{}, err
 	}
-	fresh := freshFixes(gated, missing)
+	fresh := freshFixes(gated, missing, w)
 	forward := old.last.Seq == 0 || len(fresh) > 0 && fresh[0].compare(&old.last) > 0
 	if err := f.lookForDropped(ctx, &d, forward || len(fresh) == 0); err != nil {
 		return decision{}, err
@@ -74,8 +76,8 @@ func (f *Fleet) decide(ctx context.Context, s *slot, b track.Batch) (decision, e
 // lookForDropped notes what retention dropped of the track, where that matters: before late fixes are decided, and before
 // something is stored on a day that retention can have dropped.
 func (f *Fleet) lookForDropped(ctx context.Context, d *decision, inOrder bool) error {
-	today := DayOf(f.now())
-	old := slices.ContainsFunc(d.step.Track, func(s Segment) bool { return s.Day < today })
+	yesterday := DayOf(f.now()) - 1 // retention is a day at least, so that no store has dropped it
+	old := slices.ContainsFunc(d.step.Track, func(s Segment) bool { return s.Day < yesterday })
 	if d.next.last.Seq == 0 || inOrder && !old {
 		return nil
 	}
@@ -118,18 +120,31 @@ func changes(before, after []string) (opened, closed []string) {
 // gate gives the batch as it is stored: rounded as the encoding rounds, so that deciding now and deciding from the track are
 // the same, and with what the centre's clock says of each fix. A fix from the future is stored as refused, and stays that
 // when its time has come: the receiver's clock was wrong.
-func (f *Fleet) gate(b track.Batch, d *decision) track.Batch {
+func (f *Fleet) gate(b track.Batch, d *decision, w *workspace) track.Batch {
 	latest := f.now().Add(f.limits.FutureSkew)
-	fixes := make([]positioning.Fix, len(b.Fixes))
-	for i := range b.Fixes {
-		fixes[i] = track.Quantize(b.Fixes[i])
+	fixes := append(w.gated[:0], b.Fixes...)
+	track.QuantizeAll(fixes)
+	for i := range fixes {
 		if fixes[i].Verdict == positioning.Accepted && fixes[i].Time.After(latest) {
 			fixes[i].Verdict = positioning.RefusedFuture
 			d.future++
 		}
 	}
-	b.Fixes = fixes
+	b.Fixes, w.gated = fixes, fixes
 	return b
+}
+
+// workspace is memory in which one batch after another is decided. What is decided refers to none of it.
+type workspace struct {
+	gated []positioning.Fix
+	fresh []TrackFix
+}
+
+func (f *Fleet) workspace() *workspace {
+	if w, ok := f.workspaces.Get().(*workspace); ok {
+		return w
+	}
+	return new(workspace)
 }
 
 // segments encodes the missing fixes of a batch, by day of fix time.
@@ -159,8 +174,8 @@ func segments(b track.Batch, missing track.Ranges) ([]Segment, error) {
 }
 
 // freshFixes are the missing fixes of a batch that count, in the order of TrackFix.compare.
-func freshFixes(b track.Batch, missing track.Ranges) []TrackFix {
-	out := make([]TrackFix, 0, len(b.Fixes))
+func freshFixes(b track.Batch, missing track.Ranges, w *workspace) []TrackFix {
+	out := w.fresh[:0]
 	for _, r := range missing {
 		for seq := r.First; ; seq++ {
 			x := TrackFix{Series: b.Series, Seq: seq, Fix: b.Fixes[seq-b.First]}
@@ -173,6 +188,7 @@ func freshFixes(b track.Batch, missing track.Ranges) []TrackFix {
 		}
 	}
 	sortFixes(out)
+	w.fresh = out
 	return out
 }
 

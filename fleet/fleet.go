@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -73,10 +74,11 @@ type Fleet struct {
 	listener Listener
 	limits   Limits
 
-	units   *unitCache
-	commits *committer
-	fences  *fenceSet
-	stats   counters
+	units      *unitCache
+	commits    *committer
+	fences     *fenceSet
+	stats      counters
+	workspaces sync.Pool // *workspace
 }
 
 // New makes a Fleet and loads the fences. It starts nothing.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,8 +28,8 @@ const keepBuffer = 64 << 10
 const maxPending = 16
 
 // agent is the service's end of one uplink connection. While nothing comes it is one goroutine with a small stack that reads;
-// a second one lives as long as there are batches to accept or something to tell the unit. After Welcome that one alone writes
-// messages.
+// a second one, one of the Uplink's hands, is its own as long as there are batches to accept or something to tell the unit. After
+// Welcome that one alone writes messages.
 type agent struct {
 	up     *Uplink
 	ws     *websocket.Conn
@@ -37,19 +38,26 @@ type agent struct {
 	work   context.Context // ends when batches under way must be given up
 	order  uint64          // connections are numbered as they come
 	idle   chan struct{}   // closed when the last batch under way is done, and no other will be
-	worker sync.WaitGroup  // the second goroutine
+	worker sync.WaitGroup  // the second goroutine, while it is at work here
 
 	mu      sync.Mutex
 	awake   bool          // begin was called
 	cause   error         // why the connection is to end; nil while it goes on
 	ended   chan struct{} // closed by end
-	working bool          // the second goroutine lives
-	pending []track.Batch // read, and not yet accepted
+	working bool          // the second goroutine is at work here
+	pending []arrival     // read, and not yet accepted
 	steer   *steering     // nil until the unit sent a Report
 	room    sync.Cond     // of mu: pending became shorter, or the connection is to end
 
 	allowance float64   // fixes that may still come at once; the second goroutine's
 	refilled  time.Time // when allowance was last counted
+}
+
+// arrival is a batch that was read, or several that followed on each other and were joined.
+type arrival struct {
+	track.Batch
+	batches int
+	at      time.Time // when the first of them was read
 }
 
 // agentGone is why a connection ended whose agent went away, or whose link broke: there is nobody to tell.
@@ -248,7 +256,7 @@ func (a *agent) serve() error {
 			return err
 		})
 		if err == nil {
-			err = a.push(m)
+			err = a.push(m, time.Now())
 		}
 		if err != nil {
 			a.countRefused(err)
@@ -257,8 +265,8 @@ func (a *agent) serve() error {
 	}
 }
 
-// push leaves a message to the second goroutine, and waits while too many are there.
-func (a *agent) push(m message) error {
+// push leaves a message, read at some time, to the second goroutine, and waits while too many are there.
+func (a *agent) push(m message, at time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for a.cause == nil && (len(a.pending) >= maxPending || a.steer.full()) {
@@ -273,7 +281,7 @@ func (a *agent) push(m message) error {
 		}
 		a.steer.report, a.steer.news = *m.report, true
 	case m.told == nil:
-		a.pending = append(a.pending, m.batch)
+		a.pending = append(a.pending, arrival{m.batch, 1, at})
 	case a.steer == nil:
 		return fmt.Errorf("%w: told before any report", uplink.ErrMessage)
 	default:
@@ -283,24 +291,24 @@ func (a *agent) push(m message) error {
 	return nil
 }
 
-// wakeLocked sees to it that the second goroutine lives.
+// wakeLocked sees to it that the second goroutine is at work.
 func (a *agent) wakeLocked() {
 	if !a.working && a.cause == nil {
 		a.working = true
-		a.worker.Go(a.labour)
+		a.up.employ(a)
 	}
 }
 
 // labour accepts batches and steers the unit while there is anything to do.
 func (a *agent) labour() {
 	for {
-		b, batches, errand := a.pull()
+		b, errand := a.pull()
 		var err error
 		switch {
 		case errand != nil:
 			err = errand(a)
-		case batches > 0:
-			err = a.take(b, batches)
+		case b.batches > 0:
+			err = a.take(&b)
 		default:
 			return
 		}
@@ -316,30 +324,43 @@ func (a *agent) labour() {
 
 // pull gives an errand of steering, of which there are few, or the next batch: joined with those behind it whose numbers follow on,
 // as in a backlog, since one commit serves them all. Neither means that labour is done.
-func (a *agent) pull() (b track.Batch, batches int, errand errand) {
+func (a *agent) pull() (b arrival, errand errand) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.cause == nil {
 		if errand = a.steer.next(); errand != nil {
 			a.room.Signal()
-			return b, 0, errand
+			return b, errand
 		}
 	}
 	if a.cause != nil || len(a.pending) == 0 {
 		a.pending, a.working = nil, false
-		return track.Batch{}, 0, nil
+		return b, nil
 	}
-	b, batches = a.pending[0], 1
-	for _, next := range a.pending[1:] {
-		if next.Series != b.Series || next.First != b.Last()+1 || len(b.Fixes)+len(next.Fixes) > track.MaxBatchFixes {
+	b = joined(a.pending)
+	a.pending = slices.Delete(a.pending, 0, b.batches)
+	a.room.Signal()
+	return b, nil
+}
+
+// joined is the first of some batches with those behind it whose numbers follow on.
+func joined(pending []arrival) arrival {
+	b := pending[0]
+	fixes := len(b.Fixes)
+	last := b.Last()
+	for _, next := range pending[1:] {
+		if next.Series != b.Series || next.First != last+1 || fixes+len(next.Fixes) > track.MaxBatchFixes {
 			break
 		}
-		b.Fixes = append(b.Fixes, next.Fixes...)
-		batches++
+		b.batches++
+		fixes += len(next.Fixes)
+		last = next.Last()
 	}
-	a.pending = append(a.pending[:0], a.pending[batches:]...)
-	a.room.Signal()
-	return b, batches, nil
+	b.Fixes = slices.Grow(b.Fixes, fixes-len(b.Fixes))
+	for _, next := range pending[1:b.batches] {
+		b.Fixes = append(b.Fixes, next.Fixes...)
+	}
+	return b
 }
 
 func (a *agent) countRefused(err error) {
@@ -386,9 +407,8 @@ func (a *agent) lost(err error) error {
 }
 
 // take has the fleet accept fixes, acknowledges them, and makes an agent that is too fast wait.
-func (a *agent) take(b track.Batch, batches int) error {
-	begin := time.Now()
-	if err := a.accept(b, begin); err != nil {
+func (a *agent) take(b *arrival) error {
+	if err := a.accept(b.Batch); err != nil {
 		return err
 	}
 	ack := uplink.Ack{Series: b.Series, Ranges: track.Ranges{{First: b.First, Last: b.Last()}}}
@@ -396,8 +416,8 @@ func (a *agent) take(b track.Batch, batches int) error {
 		return err
 	}
 	m := a.up.cfg.Metrics
-	m.acks.Observe(time.Since(begin).Seconds())
-	m.batches.WithLabelValues("acknowledged").Add(float64(batches))
+	m.acks.Observe(time.Since(b.at).Seconds())
+	m.batches.WithLabelValues("acknowledged").Add(float64(b.batches))
 	m.fixes.Add(float64(len(b.Fixes)))
 	for i := range b.Fixes {
 		if v := b.Fixes[i].Verdict; v != positioning.Accepted {
@@ -411,8 +431,8 @@ func (a *agent) take(b track.Batch, batches int) error {
 
 // accept has the fleet accept a batch durably. A store that went back is not tried again: the agent must hear in a new Welcome
 // what is missing.
-func (a *agent) accept(b track.Batch, begin time.Time) error {
-	return a.insist(begin, func() error { return a.up.cfg.Fleet.Accept(a.work, a.unit, b) })
+func (a *agent) accept(b track.Batch) error {
+	return a.insist(time.Now(), func() error { return a.up.cfg.Fleet.Accept(a.work, a.unit, b) })
 }
 
 // insist tries something again for RetryFor while the store is unavailable.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -56,6 +57,13 @@ type Uplink struct {
 	recalls  chan struct{} // cap 1: recalled was raised
 	pushes   *fencePushes
 
+	// hands takes an agent that has something to do to a free hand, who waits for it. Nobody closes it; when no hand is free there
+	// is a new one.
+	hands     chan *agent
+	freeHands atomic.Int64
+	rest      chan struct{}  // closed when the hands may go
+	handsWork sync.WaitGroup // all hands
+
 	mu       sync.Mutex // guards the following
 	open     bool       // Run is taking agents
 	done     bool       // Run has stopped taking agents
@@ -75,9 +83,9 @@ func NewUplink(cfg UplinkConfig) *Uplink {
 	setDefault(&cfg.RetryFor, DefaultRetryFor)
 	setDefault(&cfg.FencesEvery, DefaultFencesEvery)
 	return &Uplink{
-		cfg: cfg, log: cfg.Log, pushes: newFencePushes(),
-		recalls: make(chan struct{}, 1),
-		agents:  map[*agent]struct{}{}, units: map[fleet.UnitID]*agent{},
+		cfg: cfg, log: cfg.Log, pushes: newFencePushes(), recalls: make(chan struct{}, 1),
+		hands: make(chan *agent), rest: make(chan struct{}),
+		agents: map[*agent]struct{}{}, units: map[fleet.UnitID]*agent{},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: agentWrite,
 			ReadBufferSize:   256, // an idle connection holds it; larger messages are read in pieces
@@ -114,7 +122,41 @@ func (u *Uplink) Run(ctx context.Context) error {
 	impatient := time.AfterFunc(drainGrace, cancel)
 	defer impatient.Stop()
 	u.running.Wait()
+	close(u.rest)
+	u.handsWork.Wait()
 	return nil
+}
+
+// maxFreeHands is how many hands wait for work at most.
+const maxFreeHands = 256
+
+// employ has a hand labour for an agent.
+func (u *Uplink) employ(a *agent) {
+	a.worker.Add(1)
+	select {
+	case u.hands <- a:
+	default:
+		u.handsWork.Go(func() { u.hand(a) })
+	}
+}
+
+// hand labours for one agent after the other. Deciding and committing needs a stack many times as large as the one that a new goroutine
+// has, and growing it for every batch was a tenth of the work.
+func (u *Uplink) hand(a *agent) {
+	for {
+		a.labour()
+		a.worker.Done()
+		if u.freeHands.Add(1) > maxFreeHands {
+			u.freeHands.Add(-1)
+			return
+		}
+		select {
+		case a = <-u.hands:
+			u.freeHands.Add(-1)
+		case <-u.rest:
+			return
+		}
+	}
 }
 
 // Agents is how many are connected.

@@ -34,6 +34,18 @@ var (
 // on earth can have becomes unknown. The agent quantizes a fix before anything else sees it, so that every place works with
 // the same values. Quantizing twice changes nothing.
 func Quantize(f positioning.Fix) positioning.Fix {
+	quantize(&f)
+	return f
+}
+
+// QuantizeAll is Quantize of each fix in its place. Nothing is allocated.
+func QuantizeAll(fixes []positioning.Fix) {
+	for i := range fixes {
+		quantize(&fixes[i])
+	}
+}
+
+func quantize(f *positioning.Fix) {
 	if f.Point.Valid() {
 		f.Point = geo.Point{
 			Lat: math.Round(f.Point.Lat*stepsPerDegree)/stepsPerDegree + 0, // + 0 makes -0 into 0
@@ -41,12 +53,11 @@ func Quantize(f positioning.Fix) positioning.Fix {
 		}
 	}
 	f.Time = f.Time.Round(time.Millisecond).UTC()
-	f.AltitudeM = fromSteps(altitudeColumn.steps(&f), altitudeSteps)
-	f.SpeedMps = fromSteps(speedColumn.steps(&f), speedSteps)
-	f.CourseDeg = fromSteps(courseColumn.steps(&f), courseSteps)
-	f.HDOP = fromSteps(hdopColumn.steps(&f), hdopSteps)
-	f.ErrM = fromSteps(errColumn.steps(&f), errSteps)
-	return f
+	f.AltitudeM = fromSteps(altitudeColumn.steps(f), altitudeSteps)
+	f.SpeedMps = fromSteps(speedColumn.steps(f), speedSteps)
+	f.CourseDeg = fromSteps(courseColumn.steps(f), courseSteps)
+	f.HDOP = fromSteps(hdopColumn.steps(f), hdopSteps)
+	f.ErrM = fromSteps(errColumn.steps(f), errSteps)
 }
 
 // unknownStep stands for a value that is not known.

@@ -28,8 +28,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if url := os.Getenv(agentsURL); url != "" {
-		if err := beAgents(url, strings.Split(os.Getenv(agentsKeys), ",")); err != nil {
+	if url := os.Getenv(crewURL); url != "" {
+		if err := beCrew(url, strings.Split(os.Getenv(crewKeys), ",")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
