@@ -19,6 +19,7 @@ type committer struct {
 	// to get in. Nobody closes it.
 	queue chan *pendingStep
 	done  chan struct{} // closed when run has ended
+	spare sync.Pool     // *pendingStep that nobody else knows any more
 }
 
 type pendingStep struct {
@@ -35,7 +36,11 @@ func newCommitter(store Store, l Limits, stats *counters) *committer {
 
 // commit waits until the step is committed. After an error that is not ErrConflict it is unknown whether it was.
 func (c *committer) commit(ctx context.Context, step Step) error {
-	p := &pendingStep{step: step, result: make(chan error, 1)}
+	p, ok := c.spare.Get().(*pendingStep)
+	if !ok {
+		p = &pendingStep{result: make(chan error, 1)}
+	}
+	p.step = step
 	select {
 	case c.queue <- p:
 	case <-ctx.Done():
@@ -45,6 +50,8 @@ func (c *committer) commit(ctx context.Context, step Step) error {
 	}
 	select {
 	case err := <-p.result:
+		p.step = Step{}
+		c.spare.Put(p)
 		return err
 	case <-ctx.Done():
 		return ctx.Err()

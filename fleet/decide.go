@@ -89,6 +89,9 @@ func (f *Fleet) lookForDropped(ctx context.Context, d *decision, inOrder bool) e
 	return nil
 }
 
+// usualState is room for the state of a unit with a day of checkpoints and few open visits (TestStateSize), in bytes.
+const usualState = 640
+
 // finish puts into the step what follows from the next state.
 func (d *decision) finish(unit UnitID, old *vehicle) (err error) {
 	last := &d.next.last
@@ -98,7 +101,7 @@ func (d *decision) finish(unit UnitID, old *vehicle) (err error) {
 	}
 	d.step.Position = d.next.position(unit)
 	d.step.Opened, d.step.Closed = changes(old.openFences(), d.next.openFences())
-	d.step.State, err = appendVehicle(nil, &d.next)
+	d.step.State, err = appendVehicle(make([]byte, 0, usualState), &d.next)
 	return err
 }
 

@@ -29,7 +29,7 @@ type shape struct {
 
 var shapes = []shape{
 	{"backlog", 200, order{Fixes: 30, Turns: 16, Window: 8}},
-	{"live", 1000, order{Fixes: 1, Turns: 4, Window: 1}},
+	{"live", 1000, order{Fixes: 1, Turns: 8, Window: 1}},
 }
 
 // BenchmarkIngest measures fixes that went through a real WebSocket, the fleet and a store, and were acknowledged: agents that hand
