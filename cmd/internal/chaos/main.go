@@ -57,11 +57,15 @@ func parse(args []string) (config, error) {
 	flags.DurationVar(&c.Interval, "interval", 2*time.Second, "time between two fixes of an agent")
 	flags.DurationVar(&c.Every, "every", 6*time.Second, "mean pause between two faults of a kind")
 	flags.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()), "chooses drives and faults; default: the time")
+	flags.IntVar(&c.WaitReplicas, "wait-replicas", 1, "replicas that must have a commit: 0 or 1")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
+	if c.WaitReplicas < 0 || c.WaitReplicas > 1 {
+		return c, errors.New("--wait-replicas: want 0 or 1, which is how many there are")
+	}
 	if c.Agents < 1 || c.Processes < 1 || c.Duration <= 0 || c.Interval <= 0 || c.Every <= 0 {
-		return c, errors.New("every flag must be above 0")
+		return c, errors.New("agents, processes and times must be above 0")
 	}
 	c.Processes = min(c.Processes, c.Agents)
 	var err error

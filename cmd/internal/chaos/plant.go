@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ type config struct {
 	Every     time.Duration // mean pause between two faults of a kind
 	Seed      uint64
 	Dir       string
+
+	WaitReplicas int // of the nodes; with 0 a failover may lose what was acknowledged, and agents learn it from the next hello
 }
 
 // fixes is how many each unit gives.
@@ -91,7 +94,7 @@ func (p *plant) store(node int) []string {
 	}
 	return []string{
 		"--data", filepath.Join(p.Dir, fmt.Sprintf("data-%d", node)),
-		"--redis", "redis://" + strings.Join(addresses, ","), "--redis-wait-replicas", "1",
+		"--redis", "redis://" + strings.Join(addresses, ","), "--redis-wait-replicas", strconv.Itoa(p.WaitReplicas),
 	}
 }
 
