@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -139,6 +140,13 @@ func TestPageTexts(t *testing.T) {
 	if len(en) < 30 || len(zh) != len(en) {
 		t.Errorf("%d texts in English, %d in Chinese", len(en), len(zh))
 	}
+	scripts := pageFile(t, "page.js") + pageFile(t, "sky.js") + pageFile(t, "index.html")
+	named := regexp.MustCompile(`^(why_|antenna)|^(enter|exit|overspeed|dwell|gate|yard|berth|anchorage|corridor|zone|ahead|behind)$`) // by the status
+	for k := range en {
+		if !named.MatchString(k) && !regexp.MustCompile(`\bt\.`+k+`\b|data-text="`+k+`"`).MatchString(scripts) {
+			t.Errorf("nothing shows %s", k)
+		}
+	}
 	for _, k := range regexp.MustCompile(`data-text="(\w+)"`).FindAllStringSubmatch(pageFile(t, "index.html"), -1) {
 		if !en[k[1]] {
 			t.Errorf("the page has %s, for which there is no text", k[1])
@@ -183,16 +191,22 @@ func TestPageInABrowser(t *testing.T) {
 	cfg.Status = freeAddress(t)
 	w := work(t, cfg)
 	gate := circle(t, "gate-3", placeOf(0), 500)
-	gate.Kind = geofence.Gate
-	c.order(fencesMessage(t, 1, placeOf(0), gate))
+	gate.Kind, gate.SpeedLimitMps = geofence.Gate, 57.6/3.6 // whoever keeps to 58 is too fast
+	fences := []geofence.Fence{gate}
+	for i := range 5 {
+		far := circle(t, fmt.Sprintf("far-%d", i), along(placeOf(0), 90, float64(2000+100*i)), 100)
+		far.SpeedLimitMps = 60.0 / 3.6
+		fences = append(fences, far)
+	}
+	c.order(fencesMessage(t, 1, placeOf(0), fences...))
 	c.order(uplink.AppendNotice(nil, uplink.Notice{ID: "n1", At: time.Now(), Text: "Use gate 5"}))
 	eventually(t, "what the centre says", func() bool { return w.Status().Notice != nil && c.report().FencesVersion == 1 })
 	m.say([]byte(sentence("GBGSV,1,1,02,21,45,120,42,22,30,080,38,1") + epochs(0, 3)))
 	eventually(t, "all to be acknowledged", func() bool { return c.count() == 3 && w.Status().Spool.Unacked == 0 })
 
 	for language, want := range map[string][]string{
-		"en": {">truck-7<", ">北斗 BeiDou<", ">0 of 2 in use · ⌀ 40", ">● Connected<", ">36.06683, 120.38250<", ">All sent<", ">Gate · inside", ">Use gate 5<", ">I have read it<", `lang="en"`},
-		"zh": {">北斗 BeiDou<", ">使用 0 / 可见 2 · ⌀ 40", ">● 已连接<", ">已全部发送<", ">闸口 · ", ">我已阅读<", `lang="zh-CN"`},
+		"en": {">truck-7<", ">北斗 BeiDou<", ">0 of 2 in use · ⌀ 40", ">● Connected<", ">36.06683, 120.38250<", ">All sent<", ">Gate · inside", ">57<", ">limit here<", ">60<", ">+2 more<", ">Use gate 5<", ">I have read it<", `lang="en"`},
+		"zh": {">北斗 BeiDou<", ">使用 0 / 可见 2 · ⌀ 40", ">● 已连接<", ">已全部发送<", ">闸口 · ", ">另有 2 个<", ">我已阅读<", `lang="zh-CN"`},
 	} {
 		dump := exec.CommandContext(t.Context(), browser, "--headless", "--no-sandbox", "--disable-gpu", "--lang="+language,
 			"--accept-lang="+language, "--user-data-dir="+t.TempDir(), "--virtual-time-budget=3000", "--dump-dom", "http://"+cfg.Status+"/")

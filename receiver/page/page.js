@@ -3,12 +3,13 @@
 import { element, showSky } from "./sky.js";
 import { fill, words } from "./words.js";
 
-const oldFix = 5; // seconds; slower settings than that are rare
+const oldFix = 15; // seconds: some modules give one fix in ten
+const oldData = 5; // seconds of silence, or that fixes wait, that are worth a word
 const goodM = 10; // an error that a lane or a berth can bear
 const fairM = 30; // one that a yard can
 const alertFor = 20; // seconds that an event stays on top
 const manyWaiting = 60; // a minute at 1 Hz
-const shownFences = 5;
+const shownFences = 4; // and how many more there are
 
 const at = (id) => document.getElementById(id);
 const chosen = new Map(); // for browsers that keep nothing
@@ -51,7 +52,9 @@ function far(metres) {
 
 const speed = (mps) => Math.round(knots ? (mps * 3600) / 1852 : mps * 3.6);
 const speedUnit = () => (knots ? t.kn : t.kmh);
-const limit = (mps) => `${speed(mps)} ${speedUnit()}`;
+/** Rounded down, so that nobody who keeps what he reads is too fast; 60 km/h as metres a second may come back as 59.999. */
+const sign = (mps) => Math.floor((knots ? (mps * 3600) / 1852 : mps * 3.6) + 0.05);
+const limit = (mps) => `${sign(mps)} ${speedUnit()}`;
 const clock = (time, seconds = false) => new Date(time).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hour12: false });
 const nameOf = (f) => f.name || f.id || f.fence;
 
@@ -71,7 +74,7 @@ function show(s) {
 function showFix({ fix: f, fix_age_s: age, source }) {
   const current = f !== undefined && age < oldFix;
   say("fix", ...fixState(f, age, source.silent_s));
-  say("speed", current && f.speed_mps !== undefined ? String(speed(f.speed_mps)) : "–");
+  say("speed", current && f.accepted && f.speed_mps !== undefined ? String(speed(f.speed_mps)) : "–");
   say("speedUnit", speedUnit());
   if (!f) {
     say("fixNote", "");
@@ -89,7 +92,7 @@ function showFix({ fix: f, fix_age_s: age, source }) {
 
 /** The quality of the fix in words, and its mood. */
 function fixState(f, age, silence) {
-  if (silence > oldFix) return [fill(t.silent, { for: lasting(silence) }), "bad"];
+  if (silence > oldFix || (!f && silence > oldData)) return [fill(t.silent, { for: lasting(silence) }), "bad"];
   if (!f) return [silence === undefined ? t.mute : t.never, "bad"];
   if (age >= oldFix) return [fill(t.lost, { for: lasting(age) }), "bad"];
   if (!f.accepted) return [fill(t.refused, { why: t[`why_${f.reason}`] ?? f.reason }), "warn"];
@@ -106,20 +109,22 @@ function showLink(link, spool) {
     return;
   }
   const n = spool?.unacked ?? 0;
-  const waits = spool?.waiting_s >= oldFix ? t.waitFor : t.wait;
+  const waits = spool?.waiting_s >= oldData ? t.waitFor : t.wait;
   say("waiting", n ? fill(waits, { n, for: lasting(spool.waiting_s ?? 0) }) : t.waitNone, n > manyWaiting ? "warn" : "good");
 }
 
 function showFences(fences) {
   const around = fences?.around ?? [];
   at("fences").replaceChildren(...around.slice(0, shownFences).map(fence));
+  const more = Math.max(0, around.length - shownFences); // the status has eight at most
+  say("moreFences", more ? fill(t.moreFences, { n: more }) : "");
   say("noFences", !fences ? t.unknownFences : around.length ? "" : t.noFences);
   const limits = around.filter((f) => f.inside && f.speed_limit_mps).sort((a, b) => a.speed_limit_mps - b.speed_limit_mps);
   const over = limits.find((f) => f.too_fast);
   at("drive").classList.toggle("over", over !== undefined);
   at("limit").hidden = !limits.length;
   if (!limits.length) return;
-  say("limitSign", String(speed(limits[0].speed_limit_mps)));
+  say("limitSign", String(sign(limits[0].speed_limit_mps)));
   say("limitText", over ? fill(t.tooFast, { limit: limit(over.speed_limit_mps) }) : t.limitHere);
 }
 
@@ -127,10 +132,10 @@ function fence(f) {
   const li = element("li", `${f.inside ? "inside" : ""} ${f.too_fast ? "over" : ""}`);
   li.append(element("strong", "", f.name || f.id), element("span", "where", `${t[f.kind] ?? f.kind} · ${where(f)}`));
   if (f.speed_limit_mps) {
-    const sign = element("span", "sign", String(speed(f.speed_limit_mps)));
-    sign.setAttribute("role", "img");
-    sign.setAttribute("aria-label", fill(t.limit, { limit: limit(f.speed_limit_mps) }));
-    li.append(sign);
+    const disc = element("span", "sign", String(sign(f.speed_limit_mps)));
+    disc.setAttribute("role", "img");
+    disc.setAttribute("aria-label", fill(t.limit, { limit: limit(f.speed_limit_mps) }));
+    li.append(disc);
   }
   if (f.dwell_s) li.append(element("span", ...stay(f)));
   return li;

@@ -52,7 +52,7 @@ function dot(s, all) {
   const r = rim * (1 - s.elevation_deg / 90);
   const a = (s.azimuth_deg * Math.PI) / 180;
   const g = svg("g", { class: `${s.system} ${stateOf(s)}`, transform: `translate(${r * Math.sin(a)} ${-r * Math.cos(a)})` });
-  g.append(svg("circle", { class: "sat", r: 9 }));
+  g.append(svg("circle", { class: "sat", r: 10.5 }));
   if (s.used || all < crowded) g.append(svg("text", { class: "sat" }, label(s)));
   return g;
 }
