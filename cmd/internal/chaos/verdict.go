@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -231,9 +232,10 @@ func difference(got, want []told) string {
 	return fmt.Sprintf("%d of %d differ: %v", len(text), len(want), text[:min(len(text), most)])
 }
 
-// A node may hold a little more than before the agents came: connections to Redis, of which it makes more under load and keeps some.
+// A node may hold more than before the agents came: up to 256 goroutines that wait for the next batch (stream.Uplink's hands), and
+// connections to Redis, of which it makes more under load and keeps some.
 const (
-	moreGoroutines = 20
+	moreGoroutines = 256 + 20
 	moreOpenFiles  = 150
 )
 
@@ -253,6 +255,8 @@ func (p *plant) compareLoad(s *summary) {
 		})
 		if err != nil {
 			s.problem("leak: %v", err)
+			n.signal(syscall.SIGQUIT) // its goroutines stand in its log
+			_ = n.stop()              // it ends with 2
 		}
 		s.Nodes[n.name] = h
 	}
