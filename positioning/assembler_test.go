@@ -185,7 +185,7 @@ func TestErrorEstimate(t *testing.T) {
 		{"HDOP as a mark for none", []string{rmcA, strings.Replace(ggaA, ",0.8,", ",99.99,", 1)}, 50 * UERESingle, ErrFromHDOP},
 		{"dead reckoning from nowhere", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,6,", 1)}, 100, ErrFromDeadReckoning},
 		{"simulator", []string{rmcA, strings.Replace(ggaA, "E,1,", "E,8,", 1)}, 0.8 * UERESingle, ErrFromHDOP},
-		{"nothing", []string{rmcA}, 2.2 * UERESingle, ErrAssumed},
+		{"nothing", []string{rmcA}, 1.1 * UERESingle, ErrAssumed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestDeadReckoningDrifts(t *testing.T) {
 	const knots = 3600.0 / 1852 // 1 m/s
 	fixes, stats := decode(t, lines(at("235958.00", "A", 20*knots), at("235959.00", "E", 20*knots), at("000004.00", "E", 10*knots),
 		strings.Replace(at("000005.00", "E", 0), "0.00", "", 1), at("000006.00", "A", 20*knots)))
-	want := []float64{11, 13, 18, 20, 11}
+	want := []float64{5.5, 7.5, 12.5, 14.5, 5.5}
 	for i, f := range fixes {
 		if math.Abs(f.ErrM-want[i]) > 0.01 {
 			t.Errorf("fix %d: error %.2f m, want %.2f", i, f.ErrM, want[i])

@@ -196,7 +196,7 @@ func TestAgentTellsUntilAcknowledged(t *testing.T) {
 	m := plug(t)
 	cfg := config(t, c, parse(t, m.path(), SourceOptions{Baud: 9600}))
 	w := work(t, cfg)
-	c.order(fencesMessage(t, 1, placeOf(0), circle(t, "behind", placeOf(0), 30), circle(t, "ahead", placeOf(19), 30)))
+	c.order(fencesMessage(t, 1, placeOf(0), circle(t, "behind", placeOf(0), 30), circle(t, "ahead", placeOf(19), 60)))
 	eventually(t, "the fences", func() bool { return c.report().FencesVersion == 1 })
 	m.say([]byte(epochs(0, 20)))
 	eventually(t, "two events", func() bool { return len(c.toldIDs()) == 2 }) // out of the one, into the other

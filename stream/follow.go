@@ -42,15 +42,17 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (h *Hub) followEvents(ctx context.Context) error {
+// followEvents brings what the log has after a place into the feed, until ctx ends.
+func (h *Hub) followEvents(ctx context.Context, from fleet.LogPlace) error {
 	return h.again(ctx, "events", func(ctx context.Context) error {
-		err := h.fleet.TailEvents(ctx, h.feed.place(), h.feed.add)
+		err := h.fleet.TailEvents(ctx, from, h.feed.add)
 		for errors.Is(err, fleet.ErrLogWentBack) {
 			h.log.Error("events that viewers were told are gone from the store; they are told anew from where it stands", "error", err)
 			if err = h.goBack(ctx); err == nil {
 				err = h.fleet.TailEvents(ctx, h.feed.place(), h.feed.add)
 			}
 		}
+		from = h.feed.place()
 		return err
 	})
 }

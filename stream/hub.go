@@ -115,10 +115,11 @@ func (h *Hub) Run(ctx context.Context, f *fleet.Fleet) error {
 	if err := errors.Join(h.relay.begin(f), h.load(ctx)); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
+	loaded := h.feed.place()
 	g, ctx := errgroup.WithContext(ctx)
 	h.admit(ctx)
 	g.Go(func() error { return h.relay.run(ctx) })
-	g.Go(func() error { return h.followEvents(ctx) })
+	g.Go(func() error { return h.followEvents(ctx, loaded) })
 	g.Go(func() error { return h.pruneNowAndThen(ctx) })
 	g.Go(func() error { return h.followLabels(ctx) })
 	g.Go(func() error { return h.followFences(ctx) })

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait of these tests.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // startHub runs a hub on a real fleet and store, and a server for viewers.
 func startHub(t testing.TB, cfg HubConfig) (h *Hub, url string) {

@@ -210,6 +210,11 @@ func (v *viewer) turn(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if asked.events != nil { // before the view: who has its snapshot has missed no event since
+		if err := v.beginEvents(ctx, *asked.events); err != nil {
+			return err
+		}
+	}
 	if asked.follow != nil {
 		if err := v.beginFollow(ctx, fleet.UnitID(*asked.follow)); err != nil {
 			return err
@@ -233,11 +238,6 @@ func (v *viewer) turn(ctx context.Context, now time.Time) error {
 	v.told = stamp
 	if err := v.sendFences(); err != nil {
 		return err
-	}
-	if asked.events != nil {
-		if err := v.beginEvents(ctx, *asked.events); err != nil {
-			return err
-		}
 	}
 	return v.sendEvents(ctx, now)
 }
