@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -110,7 +111,7 @@ func TestNothingIsLostWithTheMaster(t *testing.T) {
 	drive(lorries[:2], 100) // they pass the fence while the replica listens
 	drive(lorries[2:], 20)
 	c.until("their events", func() bool { return len(c.events) == 4 })
-	if err := replica.Promote(); err != nil {
+	if err := errors.Join(replica.InStep(master), replica.Promote()); err != nil {
 		t.Fatal(err)
 	}
 	drive(lorries[2:], 80) // and these while it does not

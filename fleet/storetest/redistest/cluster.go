@@ -164,7 +164,7 @@ func (s *Server) replicate(ctx context.Context, master, first *Server) error {
 		}
 		return poll(ctx, func() error { return r.ClusterReplicate(ctx, id).Err() }) // until it has heard of the master
 	})
-	return errors.Join(err, s.awaitStep(master))
+	return errors.Join(err, s.InStep(master))
 }
 
 // meet introduces s to another server, whose bus port is not the usual port+10000.
