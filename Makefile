@@ -98,3 +98,4 @@ tools-go:
 tools-test: tools-go
 	@.ci/need redis-server redis-server
 	@.ci/need chromium chromium fonts-dejavu-core
+	@.ci/need gpsd gpsd
